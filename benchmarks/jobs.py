@@ -1,0 +1,117 @@
+"""The jobs: what is measured, on which files, with which parameters, and what we promise.
+
+A job says what must come out. How a system gets there is in ``systems/``, one file per system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One row of questions: the same work asked of every system.
+
+    `work` names the function that a system's file offers for it, `dataset` the scratch files (see
+    `datasets.py`), `measure` how it is timed. `degrees`, `shift` (fractions of the picture) and
+    `area` are ranges of uniform draws; `size` is (height, width) of what comes out. `targets` are
+    the least ratios of our rate to a system's, by the system's name; `roof_share` is the least
+    share of the roof's rate and `least_rate` the least rate in images a second.
+    """
+
+    name: str
+    letter: str
+    title: str
+    work: str
+    dataset: str
+    measure: Literal["rate", "start", "memory"] = "rate"
+    batch_size: int = 32
+    size: tuple[int, int] = (224, 224)
+    degrees: tuple[float, float] = (-20.0, 20.0)
+    shift: tuple[float, float] = (-0.2, 0.2)
+    area: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    check_draws: int = 1024
+    targets: Mapping[str, float] = field(default_factory=dict[str, float])
+    roof_share: float | None = None
+    least_rate: float | None = None
+
+
+JOBS: tuple[Job, ...] = (
+    Job(
+        name="affine",
+        letter="a",
+        title="500×375 JPEG: resize to 224×224, rotate ±20°, shift ±20 %, flip, rescale to 0–1",
+        work="affine",
+        dataset="photos",
+        targets={"keras": 6.0, "tfdata-layers": 3.0, "dali": 2.0, "dali-plain": 2.0},
+        roof_share=0.85,
+    ),
+    Job(
+        name="crop",
+        letter="b",
+        title="500×375 JPEG: random resized crop (area 0.08–1) to 224×224, flip, rescale to 0–1",
+        work="resized_crop",
+        dataset="photos",
+        targets={"tfdata": 1.2, "tfdata-fast": 1.2, "dali": 1.4, "dali-plain": 1.4},
+    ),
+    Job(
+        name="large",
+        letter="d",
+        title="12-megapixel JPEG: random 512×512 crop, rescale to 0–1",
+        work="crop",
+        dataset="large",
+        size=(512, 512),
+        batch_size=16,
+        check_draws=96,
+        targets={"roof": 4.0, "pillow": 4.0, "tfdata-whole": 4.0, "dali-whole": 4.0},
+    ),
+    Job(
+        name="arrays",
+        letter="e",
+        title="32×32 uint8 arrays, batches of 32: rotate ±20°, shift ±20 %, flip, standardize",
+        work="arrays",
+        dataset="patches",
+        size=(32, 32),
+        least_rate=100_000,
+    ),
+    Job(
+        name="arrays-256",
+        letter="e",
+        title="32×32 uint8 arrays, batches of 256: rotate ±20°, shift ±20 %, flip, standardize",
+        work="arrays",
+        dataset="patches",
+        size=(32, 32),
+        batch_size=256,
+        least_rate=100_000,
+    ),
+    Job(
+        name="start",
+        letter="l",
+        title="Start: import, first batch of job a, listing 50,000 files",
+        work="affine",
+        dataset="photos",
+        measure="start",
+    ),
+    Job(
+        name="memory",
+        letter="i",
+        title="Memory over 50 epochs of job a (200 photographs an epoch)",
+        work="affine",
+        dataset="photos-200",
+        measure="memory",
+    ),
+)
+
+# The promises that job "start" is held to, in seconds.
+START_TARGETS: Mapping[str, float] = {"import": 0.3, "first batch": 0.2, "listing": 0.15}
+
+
+def job_named(name: str) -> Job:
+    """The job of that name. Raises `ValueError`, listing the names, where there is none."""
+    for job in JOBS:
+        if job.name == name:
+            return job
+    raise ValueError(f"job: got {name!r}; expected one of {', '.join(job.name for job in JOBS)}")

@@ -1,0 +1,137 @@
+"""NVIDIA DALI without a GPU: ``device_id=None``, every operator on the CPU.
+
+Decoding is asked for the accurate DCT (its default) and fancy upsampling (not its default): the
+pixels that the others give. Random resized crops use ``decoders.image_random_crop``, which decodes
+only the region where it can; random crops use ``decoders.image_crop``, which does the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import nvidia.dali as dali
+from nvidia.dali import Pipeline, fn, types
+
+from . import Task
+
+DECODE = {"jpeg_fancy_upsampling": True, "use_fast_idct": False, "output_type": types.RGB}
+
+
+def _endless(pipeline: Pipeline, images: Any) -> Iterator[Any]:
+    """Builds the pipeline, whose output is `images`, and runs it for ever."""
+    pipeline.set_outputs(images)
+    pipeline.build()
+    while True:
+        yield pipeline.run()[0]
+
+
+def _pipeline(task: Task) -> Pipeline:
+    return Pipeline(
+        batch_size=task.job.batch_size,
+        num_threads=task.threads,
+        device_id=None,
+        seed=0,
+        prefetch_queue_depth=2,
+    )
+
+
+def _files(task: Task) -> Any:
+    """Encoded files; reading runs ahead in the reader's own thread."""
+    return fn.readers.file(file_root=str(task.folder / "images"), random_shuffle=True, seed=0)[0]
+
+
+def _matrix(task: Task) -> Any:
+    """Rotation about the center, then the shift: output to input, as `warp_affine` wants it."""
+    height, width = task.job.size
+    angle = fn.random.uniform(range=task.job.degrees)
+    offset = fn.random.uniform(range=task.job.shift, shape=(2,)) * types.Constant(np.float32([width, height]))
+    turn = fn.transforms.rotation(angle=angle, center=(width / 2, height / 2))
+    return fn.transforms.translation(turn, offset=offset)
+
+
+def _affine(task: Task) -> Iterator[Any]:
+    height, width = task.job.size
+    with _pipeline(task) as pipeline:
+        images = fn.decoders.image(_files(task), **DECODE)
+        images = fn.resize(images, size=(height, width), interp_type=types.INTERP_LINEAR, antialias=task.antialias)
+        images = fn.warp_affine(images, matrix=_matrix(task), interp_type=types.INTERP_LINEAR)
+        yield from _endless(pipeline, _rescaled(images))
+
+
+def _resized_crop(task: Task) -> Iterator[Any]:
+    height, width = task.job.size
+    with _pipeline(task) as pipeline:
+        images = fn.decoders.image_random_crop(
+            _files(task),
+            random_area=task.job.area,
+            random_aspect_ratio=task.job.ratio,
+            num_attempts=10,
+            **DECODE,
+        )
+        images = fn.resize(images, size=(height, width), interp_type=types.INTERP_LINEAR, antialias=task.antialias)
+        yield from _endless(pipeline, _rescaled(images))
+
+
+def _rescaled(images: Any) -> Any:
+    """Flip by a coin, and 0–255 to 0–1 float32, in one operator."""
+    return fn.crop_mirror_normalize(
+        images, mirror=fn.random.coin_flip(), std=255.0, dtype=types.FLOAT, output_layout="HWC"
+    )
+
+
+def _crop(task: Task) -> Iterator[Any]:
+    with _pipeline(task) as pipeline:
+        where = {name: fn.random.uniform(range=(0.0, 1.0)) for name in ("crop_pos_x", "crop_pos_y")}
+        if task.options.get("decode") == "whole":
+            images = fn.crop(fn.decoders.image(_files(task), **DECODE), crop=task.job.size, **where)
+        else:
+            images = fn.decoders.image_crop(_files(task), crop=task.job.size, **where, **DECODE)
+        images = fn.crop_mirror_normalize(images, std=255.0, dtype=types.FLOAT, output_layout="HWC")
+        yield from _endless(pipeline, images)
+
+
+def _arrays(task: Task) -> Iterator[Any]:
+    images = np.load(task.folder / "images.npy")
+    statistics = np.load(task.folder / "statistics.npz")
+    rng = np.random.default_rng(0)
+
+    def batches() -> Iterator[np.ndarray]:
+        while True:
+            order = rng.permutation(len(images))
+            for first in range(0, len(order) - task.job.batch_size + 1, task.job.batch_size):
+                yield images[order[first : first + task.job.batch_size]]
+
+    with _pipeline(task) as pipeline:
+        arrays = fn.external_source(batches(), layout="HWC", dtype=types.UINT8)
+        arrays = fn.warp_affine(arrays, matrix=_matrix(task), interp_type=types.INTERP_LINEAR)
+        arrays = fn.crop_mirror_normalize(
+            arrays,
+            mirror=fn.random.coin_flip(),
+            mean=statistics["mean"].tolist(),
+            std=statistics["std"].tolist(),
+            dtype=types.FLOAT,
+            output_layout="HWC",
+        )
+        yield from _endless(pipeline, arrays)
+
+
+WORK = {"affine": _affine, "resized_crop": _resized_crop, "crop": _crop, "arrays": _arrays}
+
+
+def to_numpy(batch: Any) -> np.ndarray:
+    return batch.as_array()
+
+
+def listing(folder: Path) -> int:
+    pipeline = Pipeline(batch_size=1, num_threads=1, device_id=None)
+    with pipeline:
+        pipeline.set_outputs(fn.readers.file(file_root=str(folder), name="files")[0])
+    pipeline.build()
+    return pipeline.reader_meta("files")["epoch_size"]
+
+
+def versions() -> dict[str, str]:
+    return {"nvidia-dali": dali.__version__}
