@@ -1,0 +1,54 @@
+"""What is done to one record, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp
+from imagefeed.transforms.base import Drawn, Transform
+
+
+def step_words(number: int, transform: Transform, drawn: Drawn, row: int) -> str:
+    """One line: the step and what it drew for one record."""
+    values = ", ".join(f"{name} {_value(value[row])}" for name, value in vars(drawn).items())
+    return f"steps[{number}] {transform!r}" + (f": {values}" if values else "")
+
+
+def op_words(op: Op, row: int) -> str:
+    """One line: what an op does to one record."""
+    match op:
+        case Warp():
+            return _warp_words(op, row)
+        case ColorMatrix():
+            return f"color matrix {_rows(_at(op.matrix, row))}"
+        case Lut():
+            return "table of levels"
+        case Normalize():
+            return f"value * {_value(op.scale)} + {_value(op.bias)}"
+        case Host():
+            return f"Python function {getattr(op.function, '__qualname__', op.function)}"
+
+
+def _warp_words(warp: Warp, row: int) -> str:
+    height, width = _at(warp.size, row)
+    kind = warp.interpolation or "whole pixels"
+    if warp.antialias and warp.interpolation not in (None, "nearest"):
+        kind += ", antialiased"
+    border = {None: "stays inside", "constant": f"{warp.fill:g} outside"}.get(warp.border, f"{warp.border} outside")
+    return f"warp to {height}x{width} ({kind}; {border}) by {_rows(_at(warp.matrix, row))}"
+
+
+def _at(array: Any, row: int) -> Any:
+    """A record's own entry, or the one that all share."""
+    return array[row if len(array) > 1 else 0]
+
+
+def _rows(matrix: Any) -> str:
+    return "[" + "; ".join(" ".join(f"{entry:.6g}" for entry in row) for row in matrix) + "]"
+
+
+def _value(value: Any) -> str:
+    flat = [f"{entry:.6g}" if np.issubdtype(np.asarray(value).dtype, np.number) else str(entry) for entry in np.ravel(value)]
+    return flat[0] if len(flat) == 1 else "(" + ", ".join(flat) + ")"

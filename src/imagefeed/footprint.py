@@ -1,0 +1,124 @@
+"""Which part of a picture a warp reads, and how small the picture may be decoded for it."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed.ops import Warp
+
+Ints: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
+
+# How far a kernel reaches from its center, in pixels of the coarser of the two grids: Pillow's supports.
+SUPPORT = {"box": 0.5, "bilinear": 1.0, "hamming": 1.0, "bicubic": 2.0, "lanczos": 3.0}
+
+# A region decode of a JPEG differs from the whole one in its outermost pixels, whose chroma has no neighbors.
+MARGIN = 2
+
+
+def shrink(matrix: Floats, size: Ints, at: tuple[float, float] = (0.5, 0.5)) -> Floats:
+    """How many input pixels one step to the next output pixel is, along each input axis.
+
+    Args:
+        matrix: float64 (n, 3, 3), output to input.
+        size: int64 (n, 2), height and width of the output.
+        at: Where in the output, as fractions of its width and height; matters for perspective only.
+
+    Returns:
+        float64 (n, 2), along x and y.
+    """
+    rows = matrix[:, :2, :2]
+    if _has_perspective(matrix):
+        point = size[:, ::-1] * np.array(at)
+        mapped = np.einsum("nij,nj->ni", matrix[:, :, :2], point) + matrix[:, :, 2]
+        place = mapped[:, :2] / mapped[:, 2:]
+        rows = (rows - place[:, :, None] * matrix[:, 2:, :2]) / mapped[:, 2:, None]
+    return np.hypot(rows[:, :, 0], rows[:, :, 1])
+
+
+def denominators(warp: Warp | None, count: int, *, scalable: bool) -> Ints:
+    """The largest of 1, 2, 4 and 8 that leaves at least one source pixel for an output pixel; int64 (count,).
+
+    Args:
+        warp: The first warp, from the picture as it is decoded.
+        count: The number of records.
+        scalable: Whether anything but 1 is wanted.
+    """
+    if not scalable or warp is None or not warp.antialias or warp.interpolation in (None, "nearest"):
+        return np.ones(count, np.int64)
+    least = shrink(warp.matrix, warp.size).min(axis=1)
+    if _has_perspective(warp.matrix):
+        for corner in ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)):
+            least = np.minimum(least, shrink(warp.matrix, warp.size, corner).min(axis=1))
+    result = 1 + (least >= 2) + 2 * (least >= 4) + 4 * (least >= 8)
+    return np.broadcast_to(result, (count,)).astype(np.int64)
+
+
+def regions(warp: Warp | None, sizes: Ints, denominator: Ints) -> Ints:
+    """The part of each picture that is read, with the margin that makes its decode equal to a whole one.
+
+    Args:
+        warp: The first warp, from the picture as it is decoded; None reads everything.
+        sizes: int64 (n, 2), the pictures' heights and widths.
+        denominator: int64 (n,), the fraction at which each is decoded.
+
+    Returns:
+        int64 (n, 4): y0, x0, y1, x1, half open, never empty.
+    """
+    full = sizes[:, ::-1]
+    if warp is None:
+        return np.concatenate([np.zeros_like(sizes), sizes], axis=1)
+    low, high = _bounds(warp.matrix, warp.size)
+    reach = (_reach(warp, full) + MARGIN * denominator[:, None]) if warp.interpolation is not None else MARGIN
+    first, last = np.floor(low - reach), np.floor(high + reach) + 1.0
+    if warp.border == "reflect":
+        first, last = np.where(last > full, np.minimum(first, 2 * full - last), first), np.maximum(last, -first)
+    elif warp.border == "wrap":
+        outside = (first < 0) | (last > full)
+        first, last = np.where(outside, 0, first), np.where(outside, full, last)
+    start = np.clip(first, 0, full - 1).astype(np.int64)
+    end = np.clip(last, start + 1, full).astype(np.int64)
+    return np.concatenate([start[:, ::-1], end[:, ::-1]], axis=1)
+
+
+def _reach(warp: Warp, full: Ints) -> Floats | float:
+    """How far from a sampled place pixels are read, (n, 2) along x and y."""
+    support = SUPPORT.get(warp.interpolation or "", 0.0)
+    if not warp.antialias or support == 0.0:
+        return support
+    factor = np.maximum(shrink(warp.matrix, warp.size), 1.0)
+    # A warp that is not upright reads a picture that was shrunk first, to a whole number of pixels; each of those
+    # reaches as far again.
+    return (support + 1.0) * np.maximum(factor, full / np.maximum(np.rint(full / factor), 1.0))
+
+
+def _bounds(matrix: Floats, size: Ints) -> tuple[Floats, Floats]:
+    """The least and greatest x and y at which the centers of output pixels lie in the input, (n, 2) each."""
+    if _has_perspective(matrix):
+        return _perspective_bounds(matrix, size)
+    linear = matrix[:, :2, :2]
+    near, far = linear * 0.5, linear * (size[:, None, ::-1] - 0.5)
+    low, high = np.minimum(near, far), np.maximum(near, far)
+    shift = matrix[:, :2, 2]
+    return low[:, :, 0] + low[:, :, 1] + shift, high[:, :, 0] + high[:, :, 1] + shift
+
+
+def _perspective_bounds(matrix: Floats, size: Ints) -> tuple[Floats, Floats]:
+    """The corners bound the rest, unless the horizon passes through the output: then everything may be read."""
+    far = size[:, ::-1] - 0.5
+    x, y = far[:, :1] * [0, 1, 1, 0], far[:, 1:] * [0, 0, 1, 1]
+    x, y = np.where(x == 0, 0.5, x), np.where(y == 0, 0.5, y)
+    points = np.stack([x, y, np.ones_like(x)], axis=1)
+    mapped = matrix @ points
+    depth = mapped[:, 2]
+    visible = (depth > 1e-3).all(axis=1)[:, None]
+    place = mapped[:, :2] / np.where(visible, depth, 1.0)[:, None]
+    everywhere = float(2**30)
+    return np.where(visible, place.min(axis=2), -everywhere), np.where(visible, place.max(axis=2), everywhere)
+
+
+def _has_perspective(matrix: Floats) -> bool:
+    return bool(matrix[:, 2, :2].any())

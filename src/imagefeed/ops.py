@@ -1,0 +1,243 @@
+"""The primitive pixel operations, as values, and the rules by which neighbors become one.
+
+An op holds what is to be done to a group of n records: its arrays have a leading axis of n, or of 1 where all records
+share the value. Arrays belong to whatever array API library lowered them; the numbers follow docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+
+from imagefeed.errors import SpecError
+from imagefeed.types import Array, Border, Interpolation, Namespace
+
+Extent: TypeAlias = tuple[Array, Array]
+"""(height, width) of n pictures: two float arrays of shape (n,) or (1,)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Warp:
+    """Geometry: a new picture whose every pixel is taken from a place in the old one.
+
+    Attributes:
+        matrix: Float (n, 3, 3); maps output points (x, y, 1) to input points, in continuous coordinates.
+        size: Integers (n, 2): height and width of the result.
+        interpolation: None where the matrix moves whole pixels to whole pixels.
+        border: What lies outside the picture; None where that is never read.
+        fill: The level, 0 to 255, of a constant border.
+        antialias: Whether to average over all the pixels that fall into one, where the warp shrinks.
+    """
+
+    matrix: Array
+    size: Array
+    interpolation: Interpolation | None
+    border: Border | None
+    fill: float = 0.0
+    antialias: bool = True
+
+    def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Warp:
+        """The same warp, which leaves the records where `mask` (n,) is false at their size `extent`."""
+        identity = xp.asarray([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]], dtype=self.matrix.dtype)
+        height, width = extent
+        size = xp.astype(xp.stack(xp.broadcast_arrays(height, width), axis=-1), self.size.dtype)
+        return replace(
+            self,
+            matrix=xp.where(mask[:, None, None], self.matrix, identity),
+            size=xp.where(mask[:, None], self.size, size),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ColorMatrix:
+    """`clip(matrix[:, :3] @ rgb + matrix[:, 3], low, high)`, in levels from 0 to 255.
+
+    Attributes:
+        matrix: Float (n, 3, 4).
+        low: Float (n, 3), at least 0.
+        high: Float (n, 3), at most 255.
+        diagonal: Whether every channel depends on itself alone.
+    """
+
+    matrix: Array
+    low: Array
+    high: Array
+    diagonal: bool
+
+    def masked(self, mask: Array, extent: Extent, xp: Namespace) -> ColorMatrix:
+        """The same op, which does nothing to the records where `mask` (n,) is false."""
+        identity = xp.asarray(
+            [[[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]], dtype=self.matrix.dtype
+        )
+        return replace(
+            self,
+            matrix=xp.where(mask[:, None, None], self.matrix, identity),
+            low=xp.where(mask[:, None], self.low, 0.0),
+            high=xp.where(mask[:, None], self.high, 255.0),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Lut:
+    """`table[round(level)]`, channel by channel.
+
+    Attributes:
+        table: uint8 (n, 256, C); C is 1 where the channels share a table.
+    """
+
+    table: Array
+
+    def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Lut:
+        """The same op, which only rounds the records where `mask` (n,) is false."""
+        identity = xp.astype(xp.arange(256), self.table.dtype)[None, :, None]
+        return replace(self, table=xp.where(mask[:, None, None], self.table, identity))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Normalize:
+    """`value * scale + bias`: from levels to a model's units. Nothing but another of its kind may follow.
+
+    Attributes:
+        scale: Float (C,); C is 1 where the channels share it.
+        bias: Float (C,).
+    """
+
+    scale: Array
+    bias: Array
+
+    def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Normalize:
+        """Raises SpecError: a batch has one unit."""
+        raise SpecError("Normalize: cannot be applied to some records only; put it at the end of the pipeline")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Host:
+    """A user's Python function on one rendered picture.
+
+    Attributes:
+        function: Takes a uint8 array (height, width, channels), and a numpy Generator if there are seeds.
+        seeds: Integers (n,), or None for a function without randomness.
+        mask: bool (n,): which records it is called for; None for all.
+    """
+
+    function: Callable[..., Array]
+    seeds: Array | None = None
+    mask: Array | None = None
+
+    def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Host:
+        """The same op, which is not called for the records where `mask` (n,) is false."""
+        return replace(self, mask=mask if self.mask is None else self.mask & mask)
+
+    def __call__(self, image: Array, row: int) -> Array:
+        """Call the function on the picture of one row.
+
+        Args:
+            image: uint8 (height, width, channels).
+            row: Which of the n records it is.
+
+        Raises:
+            SpecError: The function returned something that is not a picture of this kind.
+        """
+        if self.mask is not None and not self.mask[row]:
+            return image
+        if self.seeds is None:
+            result = self.function(image)
+        else:
+            result = self.function(image, np.random.default_rng(int(self.seeds[row])))
+        name = getattr(self.function, "__qualname__", repr(self.function))
+        if not isinstance(result, np.ndarray):
+            raise SpecError(f"Apply({name}): returned {type(result).__name__}; expected a NumPy array")
+        if result.dtype != np.uint8 or result.ndim != 3 or 0 in result.shape:
+            shape = "x".join(map(str, result.shape)) or "no axes"
+            raise SpecError(
+                f"Apply({name}): returned {result.dtype} of {shape}; expected uint8 (height, width, channels)"
+            )
+        return result
+
+
+Op: TypeAlias = Warp | ColorMatrix | Lut | Normalize | Host
+
+
+def extent_after(op: Op, extent: Extent, xp: Namespace) -> Extent:
+    """The extent of pictures of a given extent once `op` is done."""
+    if not isinstance(op, Warp):
+        return extent
+    size = xp.astype(op.size, op.matrix.dtype)
+    return size[:, 0], size[:, 1]
+
+
+def fuse(first: Op, second: Op, xp: Namespace) -> Op | None:
+    """The one op that does `first` and then `second`, or None where they stay two.
+
+    Whether it exists depends on the kinds and options of the ops, never on their arrays, so a pipeline has one
+    structure for all records.
+
+    Raises:
+        SpecError: `second` works on levels, which `first` leaves.
+    """
+    match first, second:
+        case Warp(), Warp():
+            return _fuse_warps(first, second)
+        case ColorMatrix(diagonal=True), ColorMatrix(diagonal=True):
+            return _fuse_diagonal(first, second, xp)
+        case Lut(), Lut():
+            return _fuse_tables(first, second, xp)
+        case Normalize(), Normalize():
+            return Normalize(scale=first.scale * second.scale, bias=first.bias * second.scale + second.bias)
+        case Normalize(), _:
+            raise SpecError(f"{type(second).__name__}: works on levels, but comes after Normalize; swap the two")
+        case _:
+            return None
+
+
+def _fuse_warps(first: Warp, second: Warp) -> Warp | None:
+    """One resample instead of two, where both ask for the same kind of it."""
+    if None not in (first.interpolation, second.interpolation) and (
+        first.interpolation != second.interpolation or first.antialias != second.antialias
+    ):
+        return None
+    if None not in (first.border, second.border) and (
+        first.border != second.border or (first.border == "constant" and first.fill != second.fill)
+    ):
+        return None
+    sampler = first if first.interpolation is not None else second
+    bordered = first if first.border is not None else second
+    return Warp(
+        matrix=first.matrix @ second.matrix,
+        size=second.size,
+        interpolation=sampler.interpolation,
+        border=bordered.border,
+        fill=bordered.fill,
+        antialias=sampler.antialias,
+    )
+
+
+def _fuse_diagonal(first: ColorMatrix, second: ColorMatrix, xp: Namespace) -> ColorMatrix:
+    """For a line ax + b and a clip to [l, h], a·clip(v, l, h) + b = clip(av + b, al + b, ah + b), or with l and h
+    swapped where a < 0; and two clips in a row are one, with the first one's limits clipped by the second's."""
+    scale = xp.stack([second.matrix[:, k, k] for k in range(3)], axis=-1)
+    shift = second.matrix[:, :, 3]
+    ends = first.low * scale + shift, first.high * scale + shift
+    low, high = xp.minimum(*ends), xp.maximum(*ends)
+    matrix = first.matrix * scale[:, :, None]
+    moved = xp.concat([matrix[:, :, :3], (matrix[:, :, 3] + shift)[:, :, None]], axis=-1)
+    return ColorMatrix(
+        matrix=moved,
+        low=xp.minimum(xp.maximum(low, second.low), second.high),
+        high=xp.minimum(xp.maximum(high, second.low), second.high),
+        diagonal=True,
+    )
+
+
+def _fuse_tables(first: Lut, second: Lut, xp: Namespace) -> Lut:
+    """`second[first]`: the entries of the second table at (record, level of the first table, channel)."""
+    shape = np.broadcast_shapes(first.table.shape, second.table.shape)
+    levels = xp.astype(xp.broadcast_to(first.table, shape), xp.int64)
+    records, _, channels = shape
+    rows = xp.arange(records, dtype=xp.int64)[:, None, None] * 256 + levels
+    flat = xp.reshape(xp.broadcast_to(second.table, shape), (-1,))
+    index = rows * channels + xp.arange(channels, dtype=xp.int64)
+    return Lut(table=xp.reshape(xp.take(flat, xp.reshape(index, (-1,)), axis=0), shape))

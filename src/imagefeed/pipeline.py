@@ -1,0 +1,141 @@
+"""An ordered tuple of transforms: the description of what happens to every picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, is_dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed.checks import check_bool, fail
+from imagefeed.errors import SpecError
+from imagefeed.transforms.base import Transform
+from imagefeed.transforms.compose import check_transform
+from imagefeed.variables import Variable
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The steps that turn a picture into its place in a batch.
+
+    Geometry and color come first and work on levels from 0 to 255; Rescale and Normalize come last.
+
+    Attributes:
+        steps: The transforms, in order.
+        training: Whether pictures may be decoded at a fraction of their size where the result is that much
+            smaller, which is faster and slightly different. Never done where nothing is random.
+    """
+
+    steps: Sequence[Transform]
+    _: KW_ONLY
+    training: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.steps, list | tuple):
+            raise fail("Pipeline.steps", self.steps, "expected a list of transforms")
+        object.__setattr__(self, "steps", tuple(self.steps))  # so that it can be hashed
+        check_bool("Pipeline.training", self.training)
+        for number in range(len(self.steps)):
+            _check_step(self.steps, number)
+
+    def __iter__(self) -> Iterator[Transform]:
+        return iter(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __add__(self, other: Pipeline) -> Pipeline:
+        """The steps of this pipeline, then those of another; in training mode if both are."""
+        if not isinstance(other, Pipeline):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return NotImplemented
+        return Pipeline((*self.steps, *other.steps), training=self.training and other.training)
+
+    def __repr__(self) -> str:
+        lines = "".join(f"    {step!r},\n" for step in self.steps)
+        steps = f"[\n{lines}]" if lines else "[]"
+        return f"Pipeline({steps})" if self.training else f"Pipeline({steps}, training=False)"
+
+    @property
+    def is_random(self) -> bool:
+        """Whether a record can look different the next time."""
+        return any(step.variables() for step in self.steps)
+
+    def deterministic(self) -> Pipeline:
+        """The pipeline for validation and serving: without augmentation, and with every picture decoded fully."""
+        steps = [form for step in self.steps for form in step.deterministic()]
+        return Pipeline(steps, training=False)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The pipeline cut after every Python function, whose result has a size that only it knows.
+
+        There is always at least one stage. The numbers of the steps, and so their draws, are those in the pipeline.
+        """
+        numbered = [Step.of(number, step) for number, step in enumerate(self.steps)]
+        ends = [step.number + 1 for step in numbered if step.transform.role == "host"]
+        if not ends or ends[-1] != len(numbered):
+            ends.append(len(numbered))
+        scalable = self.training and self.is_random
+        starts = [0, *ends[:-1]]
+        return tuple(
+            Stage.of(tuple(numbered[start:end]), scalable=scalable and start == 0)
+            for start, end in zip(starts, ends, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """A transform at its place in a pipeline, with what it draws."""
+
+    number: int
+    transform: Transform
+    variables: Mapping[str, Variable]
+
+    @classmethod
+    def of(cls, number: int, transform: Transform) -> Step:
+        """The step of a transform."""
+        return cls(number, transform, dict(transform.variables()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """Steps that are planned together. Only the last one may be a Python function.
+
+    Attributes:
+        steps: The steps, in order.
+        scalable: Whether the picture may be decoded at a fraction of its size.
+        numbers: The numbers of the steps that draw, shape (k,).
+        counts: How many uniform numbers each of them takes, shape (k,).
+    """
+
+    steps: tuple[Step, ...]
+    scalable: bool
+    numbers: NDArray[np.int64]
+    counts: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, steps: tuple[Step, ...], *, scalable: bool) -> Stage:
+        """The stage of some steps."""
+        counts = {step.number: sum(v.count for v in step.variables.values()) for step in steps if step.variables}
+        return cls(steps, scalable, np.array(list(counts), np.int64), np.array(list(counts.values()), np.int64))
+
+
+def _check_step(steps: Sequence[Transform], number: int) -> None:
+    """Raise SpecError unless the step is a transform at a place where it may stand."""
+    step, where = steps[number], f"steps[{number}]"
+    if isinstance(step, Pipeline):
+        raise fail(where, "a Pipeline", "join pipelines as first + second")
+    check_transform(where, step)
+    name = type(step).__name__
+    parameters: Any = getattr(step, "__dataclass_params__", None)
+    if not is_dataclass(step) or not parameters.frozen:
+        raise SpecError(f"{where}.{name}: is not a frozen dataclass; put @dataclass(frozen=True) above its class")
+    if number and step.role != "units" and steps[number - 1].role == "units":
+        before = type(steps[number - 1]).__name__
+        raise SpecError(
+            f"{where}.{name}: works on levels from 0 to 255, which steps[{number - 1}].{before} leaves; "
+            f"move {before} to the end"
+        )
+
+

@@ -1,0 +1,205 @@
+"""What a pipeline becomes for a group of records: draws, passes, and the part of each picture that is needed.
+
+Everything is vectorized over the group, so a step costs a few NumPy calls a group and not a few a record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed import rng
+from imagefeed.errors import ImagefeedError, PlanError, SpecError
+from imagefeed.explain import op_words, step_words
+from imagefeed.footprint import denominators, regions
+from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, extent_after, fuse
+from imagefeed.pipeline import Stage, Step
+from imagefeed.transforms.base import Drawn
+from imagefeed.types import Size
+
+Ints: TypeAlias = NDArray[np.int64]
+Pointwise: TypeAlias = ColorMatrix | Lut | Normalize
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pass:
+    """At most one warp, then pointwise ops in order. A Normalize can only be the last op of the last pass."""
+
+    warp: Warp | None
+    ops: tuple[Pointwise, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What is done to n records in one stage.
+
+    Attributes:
+        stage: What was planned.
+        records: int64 (n,), the indices of the records.
+        sources: int64 (n, 2), the sizes of the pictures that come in, upright and whole.
+        sizes: int64 (n, 2), the sizes that leave the last pass.
+        passes: At least one; every array's leading axis is n or 1. Matrices are float64, sizes int64, tables uint8,
+            all others float32, each C-contiguous. Coordinates are those of the upright, whole picture.
+        host: The Python function to be called after the passes, if there is one.
+        region: int64 (n, 4), the part (y0, x0, y1, x1) of the source that is needed.
+        denominator: int64 (n,), 1, 2, 4 or 8: the picture may be decoded at this fraction of its size.
+        drawn: What each step drew.
+    """
+
+    stage: Stage
+    records: Ints
+    sources: Ints
+    sizes: Ints
+    passes: tuple[Pass, ...]
+    host: Host | None
+    region: Ints
+    denominator: Ints
+    drawn: tuple[Drawn, ...]
+
+    def common_size(self) -> Size:
+        """The size that all records share.
+
+        Raises:
+            PlanError: They do not share one, so they cannot be a batch.
+        """
+        first = self.sizes[0]
+        other = np.flatnonzero((self.sizes != first).any(axis=1))
+        if len(other):
+            rows = (0, int(other[0]))
+            (a, b), (x, y) = [self.records[row] for row in rows], ["x".join(map(str, self.sizes[row])) for row in rows]
+            raise PlanError(
+                f"a batch needs pictures of one size, but record {a} becomes {x} and record {b} becomes {y}; "
+                "add Resize((height, width)) to the pipeline"
+            )
+        return int(first[0]), int(first[1])
+
+    def explain(self, row: int) -> str:
+        """What is done to one record, in words: its draws, then the passes that follow from them."""
+        height, width = self.sources[row]
+        lines = [f"record {self.records[row]}: {height}x{width}"]
+        for step, drawn in zip(self.stage.steps, self.drawn, strict=True):
+            lines.append("  " + step_words(step.number, step.transform, drawn, row))
+        y0, x0, y1, x1 = self.region[row]
+        fraction = f" at 1/{self.denominator[row]}" if self.denominator[row] > 1 else ""
+        lines.append(f"  read rows {y0} to {y1}, columns {x0} to {x1}{fraction}")
+        for number, one in enumerate(self.passes, start=1):
+            ops = (one.warp, *one.ops) if one.warp is not None else one.ops
+            for op in ops:
+                lines.append(f"  pass {number}: {op_words(op, row)}")
+        if self.host is not None:
+            lines.append(f"  then {op_words(self.host, row)}")
+        return "\n".join(lines)
+
+
+def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int) -> Plan:
+    """Plan a stage for a group of records.
+
+    Args:
+        stage: One of `pipeline.stages()`.
+        sizes: int64 (n, 2), height and width of each picture, upright and whole.
+        records: int64 (n,), the indices of the records, by which numbers are drawn.
+        seed: From 0 to 2**64 - 1.
+        epoch: From 0 to 2**64 - 1.
+
+    Raises:
+        SpecError: A step lowers to something that cannot be done.
+        PlanError: A picture is too large or small for a step.
+    """
+    drawn = _draw(stage, records, seed, epoch)
+    ops = _lower(stage, drawn, sizes)
+    host = ops.pop()[1] if ops and isinstance(ops[-1][1], Host) else None
+    passes = tuple(_finished(one, len(records)) for one in _passes(ops))
+    final = next((one.warp.size for one in reversed(passes) if one.warp is not None), sizes)
+    warp = passes[0].warp
+    denominator = denominators(warp, len(records), scalable=stage.scalable)
+    return Plan(
+        stage=stage,
+        records=records,
+        sources=sizes,
+        sizes=np.broadcast_to(final, (len(records), 2)),
+        passes=passes,
+        host=host if isinstance(host, Host) else None,
+        region=regions(warp, sizes, denominator),
+        denominator=denominator,
+        drawn=drawn,
+    )
+
+
+def _draw(stage: Stage, records: Ints, seed: int, epoch: int) -> tuple[Drawn, ...]:
+    """The values of every step's variables, each with a leading axis of n."""
+    numbers = rng.uniform(seed, epoch, stage.numbers, stage.counts, records)
+    start = 0
+    result: list[Drawn] = []
+    for step in stage.steps:
+        values: dict[str, NDArray[np.generic]] = {}
+        for name, variable in step.variables.items():
+            end = start + variable.count
+            values[name] = variable.sample(numbers[:, start:end], np)
+            start = end
+        result.append(Drawn(**values))
+    return tuple(result)
+
+
+def _lower(stage: Stage, drawn: Sequence[Drawn], sizes: Ints) -> list[tuple[Step, Op]]:
+    """The ops of all steps, fused with their neighbors; each with the step that it ends with."""
+    extent = sizes[:, 0].astype(np.float64), sizes[:, 1].astype(np.float64)
+    result: list[tuple[Step, Op]] = []
+    for step, values in zip(stage.steps, drawn, strict=True):
+        try:
+            for op in step.transform.lower(values, extent, np):
+                extent = extent_after(op, extent, np)
+                fused = fuse(result[-1][1], op, np) if result else None
+                if fused is not None:
+                    result.pop()
+                result.append((step, op if fused is None else fused))
+        except ImagefeedError as error:
+            raise type(error)(f"steps[{step.number}].{type(step.transform).__name__}: {error}") from error
+    return result
+
+
+def _passes(ops: Sequence[tuple[Step, Op]]) -> list[Pass]:
+    """Cut fused ops before every warp but the first. There is always one pass."""
+    passes = [Pass(None, ())]
+    for step, op in ops:
+        if isinstance(op, Host):
+            where = f"steps[{step.number}].{type(step.transform).__name__}"
+            raise SpecError(f"{where}: has a Python function before other ops; give it a step of its own")
+        if not isinstance(op, Warp):
+            passes[-1] = Pass(passes[-1].warp, (*passes[-1].ops, op))
+        elif passes[-1].warp is None and not passes[-1].ops:
+            passes[-1] = Pass(op, ())
+        else:
+            passes.append(Pass(op, ()))
+    return passes
+
+
+def _finished(one: Pass, count: int) -> Pass:
+    """The pass with its arrays in the form that a plan promises."""
+    warp = one.warp
+    if warp is not None:
+        matrix = warp.matrix / warp.matrix[:, 2:, 2:]
+        warp = replace(warp, matrix=_array(matrix, np.float64, count), size=_array(warp.size, np.int64, count))
+    return Pass(warp, tuple(_finished_op(op, count) for op in one.ops))
+
+
+def _finished_op(op: Pointwise, count: int) -> Pointwise:
+    match op:
+        case ColorMatrix():
+            matrix, low, high = (_array(a, np.float32, count) for a in (op.matrix, op.low, op.high))
+            return ColorMatrix(matrix=matrix, low=low, high=high, diagonal=op.diagonal)
+        case Lut():
+            return Lut(table=_array(op.table, np.uint8, count))
+        case Normalize():
+            scale, bias = np.broadcast_arrays(op.scale, op.bias)
+            return Normalize(scale=_array(scale, np.float32), bias=_array(bias, np.float32))
+
+
+def _array(array: NDArray[np.generic], dtype: type[np.generic], count: int | None = None) -> NDArray[np.generic]:
+    """C-contiguous and of a dtype; with a leading axis of `count` or 1, if it is given."""
+    if count is not None and array.shape[0] not in (1, count):
+        raise PlanError(f"an op has arrays for {array.shape[0]} records; expected {count}, or 1 for all alike")
+    return np.ascontiguousarray(array, dtype)

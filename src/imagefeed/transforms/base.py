@@ -1,0 +1,89 @@
+"""What a transform is: declared variables, and a pure function from their values to ops."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from types import MappingProxyType, SimpleNamespace
+from typing import Any, Literal, cast
+
+from imagefeed.ops import Extent, Op
+from imagefeed.types import Array, Namespace
+from imagefeed.variables import Variable
+
+Role = Literal["pixels", "host", "units"]
+
+NO_VARIABLES: Mapping[str, Variable] = MappingProxyType({})
+
+
+class Drawn(SimpleNamespace):
+    """The drawn values of one step, by name: `drawn.degrees` has shape (n, *shape of the variable)."""
+
+    def within(self, name: str) -> Drawn:
+        """The values of an inner transform, whose variables were declared as `name.<variable>`."""
+        start = name + "."
+        return Drawn(**{k.removeprefix(start): v for k, v in vars(self).items() if k.startswith(start)})
+
+
+class Transform(ABC):
+    """A step of a pipeline. A subclass is a frozen dataclass that says what it draws and what ops follow from it.
+
+        @dataclass(frozen=True)
+        class Blink(Transform):
+            probability: float = 0.5
+
+            def variables(self):
+                return {"black": Bernoulli(self.probability)}
+
+            def lower(self, drawn, extent, xp):
+                factor = xp.where(drawn.black, 0.0, 1.0)
+                return scale_levels(factor, factor * 0.0, xp)
+
+    Attributes:
+        role: "pixels" for work on levels from 0 to 255; "host" if it lowers to a Python function; "units" if it
+            leaves the levels, after which only other "units" may follow.
+    """
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        # @dataclass writes a __repr__ of its own into every class that has none.
+        super().__init_subclass__(**options)
+        if "__repr__" not in vars(cls):
+            cls.__repr__ = Transform.__repr__
+
+    @property
+    def role(self) -> Role:
+        return "pixels"
+
+    def variables(self) -> Mapping[str, Variable]:
+        """What is drawn for every record, in the order in which random numbers are taken."""
+        return NO_VARIABLES
+
+    @abstractmethod
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        """The ops that do this transform.
+
+        Pure, and vectorized over n records: no pixels, no randomness, no writing into arrays, no branch on an
+        array's values, and no function beyond the array API standard, so that it can be traced.
+
+        Args:
+            drawn: The values of the variables, each of shape (n, *variable.shape).
+            extent: (height, width) of the pictures that come in: two float arrays of shape (n,) or (1,).
+            xp: The array API namespace that the arrays belong to.
+        """
+
+    def deterministic(self) -> tuple[Transform, ...]:
+        """What stands in for this transform at validation and serving: nothing, if it is random."""
+        return () if self.variables() else (self,)
+
+    def __repr__(self) -> str:
+        """The call that makes this transform, without the arguments that are at their default."""
+        shown: list[str] = []
+        for field in fields(cast(Any, self)):
+            value = getattr(self, field.name)
+            default = field.default_factory() if field.default_factory is not MISSING else field.default
+            if type(value) is not type(default) or value != default:
+                shown.append(f"{field.name}={value!r}" if field.kw_only else repr(value))
+        return f"{type(self).__name__}({', '.join(shown)})"

@@ -1,0 +1,215 @@
+"""Transforms that decide the size of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import get_args
+
+from imagefeed.checks import check_bool, check_choice, check_number, check_range, check_size
+from imagefeed.ops import Extent, Op, Warp
+from imagefeed.transforms.base import Drawn, Transform
+from imagefeed.transforms.matrices import affine, fixed_size
+from imagefeed.types import Array, Border, Fit, Interpolation, Namespace, Range, Size
+from imagefeed.variables import LogUniform, Uniform, Variable
+
+
+@dataclass(frozen=True, slots=True)
+class Resize(Transform):
+    """Resize to one size.
+
+    Attributes:
+        size: (height, width) in pixels.
+        interpolation: The kernel; Pillow's of the same name.
+        antialias: Whether to average over all the pixels that fall into one. Without it a smaller picture is
+            made from a few of the pixels only.
+        fit: "stretch" to the size, whatever that does to the ratio of the sides; "cover" it and cut off evenly
+            what is too much; or be "contain"ed in it and fill up evenly what is left.
+        fill: The level, 0 to 255, that "contain" fills up with.
+    """
+
+    size: Size
+    _: KW_ONLY
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+    fit: Fit = "stretch"
+    fill: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_size("Resize.size", self.size)
+        check_choice("Resize.interpolation", self.interpolation, get_args(Interpolation))
+        check_bool("Resize.antialias", self.antialias)
+        check_choice("Resize.fit", self.fit, get_args(Fit))
+        check_number("Resize.fill", self.fill, 0, 255)
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        height, width = self.size
+        y, x = extent[0] / height, extent[1] / width  # input pixels for one output pixel
+        if self.fit != "stretch":
+            y = x = xp.minimum(y, x) if self.fit == "cover" else xp.maximum(y, x)
+        matrix = affine(x, 0.0, (extent[1] - x * width) * 0.5, 0.0, y, (extent[0] - y * height) * 0.5, xp)
+        return (
+            Warp(
+                matrix=matrix,
+                size=fixed_size(self.size, xp),
+                interpolation=self.interpolation,
+                border="constant" if self.fit == "contain" else None,
+                fill=float(self.fill),
+                antialias=self.antialias,
+            ),
+        )
+
+
+def _check_crop(crop: CenterCrop | RandomCrop) -> None:
+    owner = type(crop).__name__
+    check_size(f"{owner}.size", crop.size)
+    check_choice(f"{owner}.border", crop.border, get_args(Border))
+    check_number(f"{owner}.fill", crop.fill, 0, 255)
+
+
+def _cut(crop: CenterCrop | RandomCrop, top: Array, left: Array, xp: Namespace) -> tuple[Op, ...]:
+    return (
+        Warp(
+            matrix=affine(1.0, 0.0, left, 0.0, 1.0, top, xp),
+            size=fixed_size(crop.size, xp),
+            interpolation=None,
+            border=crop.border,
+            fill=float(crop.fill),
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CenterCrop(Transform):
+    """Cut out the middle, without resizing. A picture that is smaller is continued by its border, evenly.
+
+    Attributes:
+        size: (height, width) in pixels.
+        border: What continues a picture that is smaller.
+        fill: The level, 0 to 255, of a constant border.
+    """
+
+    size: Size
+    _: KW_ONLY
+    border: Border = "reflect"
+    fill: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_crop(self)
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        top = xp.floor((extent[0] - self.size[0]) * 0.5)
+        left = xp.floor((extent[1] - self.size[1]) * 0.5)
+        return _cut(self, top, left, xp)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomCrop(Transform):
+    """Cut out a part at a random place, without resizing.
+
+    A picture that is smaller is continued by its border and placed at random.
+
+    Attributes:
+        size: (height, width) in pixels.
+        border: What continues a picture that is smaller.
+        fill: The level, 0 to 255, of a constant border.
+    """
+
+    size: Size
+    _: KW_ONLY
+    border: Border = "reflect"
+    fill: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_crop(self)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"y": Uniform(0, 1), "x": Uniform(0, 1)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        top = _random_offset(extent[0] - self.size[0], drawn.y, xp)
+        left = _random_offset(extent[1] - self.size[1], drawn.x, xp)
+        return _cut(self, top, left, xp)
+
+    def deterministic(self) -> tuple[Transform, ...]:
+        return (CenterCrop(self.size, border=self.border, fill=self.fill),)
+
+
+def _random_offset(room: Array, uniform: Array, xp: Namespace) -> Array:
+    """A whole offset from 0 to `room`, which is negative where the picture is smaller; each as likely."""
+    return xp.sign(room) * xp.floor(uniform * (xp.abs(room) + 1.0))
+
+
+@dataclass(frozen=True, slots=True)
+class RandomResizedCrop(Transform):
+    """Cut out a part of random area and shape at a random place, and resize it.
+
+    The distribution is that of Szegedy et al., "Going deeper with convolutions" (CVPR 2015), as the field samples it:
+    ten candidates of uniform area and log-uniform ratio, rounded to whole pixels; the first that fits
+    is put at a uniform place. Where none fits, the largest middle part whose ratio is within the range.
+
+    Attributes:
+        size: (height, width) of the result in pixels.
+        scale: Range of the part's area, as a fraction of the picture's.
+        ratio: Range of the part's width divided by its height.
+        interpolation: The kernel; Pillow's of the same name.
+        antialias: Whether to average over all the pixels that fall into one.
+    """
+
+    size: Size
+    _: KW_ONLY
+    scale: Range = (0.08, 1.0)
+    ratio: Range = (3 / 4, 4 / 3)
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        check_size("RandomResizedCrop.size", self.size)
+        check_range("RandomResizedCrop.scale", self.scale, 1e-6, 1)
+        check_range("RandomResizedCrop.ratio", self.ratio, 1e-3, 1e3)
+        check_choice("RandomResizedCrop.interpolation", self.interpolation, get_args(Interpolation))
+        check_bool("RandomResizedCrop.antialias", self.antialias)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {
+            "area": Uniform(*self.scale, shape=(10,)),
+            "ratio": LogUniform(*self.ratio, shape=(10,)),
+            "y": Uniform(0, 1),
+            "x": Uniform(0, 1),
+        }
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        height, width, none = self._part(drawn, extent, xp)
+        y_room, x_room = extent[0] - height, extent[1] - width
+        top = xp.floor(xp.where(none, y_room * 0.5, drawn.y * (y_room + 1.0)))
+        left = xp.floor(xp.where(none, x_room * 0.5, drawn.x * (x_room + 1.0)))
+        y, x = height / self.size[0], width / self.size[1]
+        return (
+            Warp(
+                matrix=affine(x, 0.0, left, 0.0, y, top, xp),
+                size=fixed_size(self.size, xp),
+                interpolation=self.interpolation,
+                border=None,
+                antialias=self.antialias,
+            ),
+        )
+
+    def _part(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Array, Array, Array]:
+        """Height and width of the part in whole pixels, and whether it is none of the candidates; each (n,)."""
+        full_height, full_width = extent[0][:, None], extent[1][:, None]
+        area = drawn.area * (full_height * full_width)
+        height, width = xp.round(xp.sqrt(area / drawn.ratio)), xp.round(xp.sqrt(area * drawn.ratio))
+        fits = (width >= 1.0) & (width <= full_width) & (height >= 1.0) & (height <= full_height)
+        none = ~xp.any(fits, axis=1)
+        first = xp.argmax(xp.astype(fits, xp.int8), axis=1)
+        here = xp.arange(10)[None, :] == first[:, None]
+        low, high = self.ratio
+        widest = xp.clip(xp.round(extent[0] * high), 1.0, extent[1])
+        tallest = xp.clip(xp.round(extent[1] / low), 1.0, extent[0])
+        height = xp.where(none, tallest, xp.sum(xp.where(here, height, 0.0), axis=1))
+        width = xp.where(none, widest, xp.sum(xp.where(here, width, 0.0), axis=1))
+        return height, width, none
+
+    def deterministic(self) -> tuple[Transform, ...]:
+        return (Resize(self.size, fit="cover", interpolation=self.interpolation, antialias=self.antialias),)
+

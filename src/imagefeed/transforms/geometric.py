@@ -1,0 +1,306 @@
+"""Transforms that move what is in a picture and keep its size.
+
+Lengths are fractions of the picture's width (x, to the right) and height (y, downward). Angles are degrees,
+counter-clockwise positive as a person sees the picture. Every motion is about the middle.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import get_args
+
+from imagefeed.checks import check_bool, check_choice, check_number, check_range
+from imagefeed.ops import Extent, Op, Warp
+from imagefeed.transforms.base import Drawn, Transform
+from imagefeed.transforms.matrices import about_center, affine, matrix, whole_size
+from imagefeed.types import Array, Border, Namespace, Range, Sampling
+from imagefeed.variables import Bernoulli, Uniform, Variable
+
+
+@dataclass(frozen=True, slots=True)
+class HorizontalFlip(Transform):
+    """Mirror left and right.
+
+    Attributes:
+        probability: How likely a record is mirrored.
+    """
+
+    _: KW_ONLY
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("HorizontalFlip.probability", self.probability, 0, 1)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"flip": Bernoulli(self.probability)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        sign = xp.where(drawn.flip, -1.0, 1.0 + extent[1] * 0.0)
+        mirror = affine(sign, 0.0, xp.where(drawn.flip, extent[1], 0.0), 0.0, 1.0, 0.0, xp)
+        return (Warp(matrix=mirror, size=whole_size(extent, xp), interpolation=None, border=None),)
+
+
+@dataclass(frozen=True, slots=True)
+class VerticalFlip(Transform):
+    """Mirror top and bottom.
+
+    Attributes:
+        probability: How likely a record is mirrored.
+    """
+
+    _: KW_ONLY
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("VerticalFlip.probability", self.probability, 0, 1)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"flip": Bernoulli(self.probability)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        sign = xp.where(drawn.flip, -1.0, 1.0 + extent[0] * 0.0)
+        mirror = affine(1.0, 0.0, 0.0, 0.0, sign, xp.where(drawn.flip, extent[0], 0.0), xp)
+        return (Warp(matrix=mirror, size=whole_size(extent, xp), interpolation=None, border=None),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved(Transform):
+    """A transform that may look outside the picture.
+
+    Attributes:
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
+        antialias: Whether to average over all the pixels that fall into one, where the picture shrinks.
+    """
+
+    border: Border = "reflect"
+    fill: float = 0.0
+    interpolation: Sampling = "bilinear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        check_choice(f"{owner}.border", self.border, get_args(Border))
+        check_number(f"{owner}.fill", self.fill, 0, 255)
+        check_choice(f"{owner}.interpolation", self.interpolation, get_args(Sampling))
+        check_bool(f"{owner}.antialias", self.antialias)
+
+    def _warp(self, inverse: Array, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        return (
+            Warp(
+                matrix=inverse,
+                size=whole_size(extent, xp),
+                interpolation=self.interpolation,
+                border=self.border,
+                fill=float(self.fill),
+                antialias=self.antialias,
+            ),
+        )
+
+
+def _rotation(degrees: Array, extent: Extent, xp: Namespace) -> Array:
+    radians = degrees * (math.pi / 180)
+    cos, sin = xp.cos(radians), xp.sin(radians)
+    return about_center(cos, -sin, sin, cos, extent, xp)
+
+
+def _shift(x: Array, y: Array, extent: Extent, xp: Namespace) -> Array:
+    return affine(1.0, 0.0, x * -extent[1], 0.0, 1.0, y * -extent[0], xp)
+
+
+def _shear(x: Array, y: Array, extent: Extent, xp: Namespace) -> Array:
+    x, y = xp.tan(x * (math.pi / 180)), xp.tan(y * (math.pi / 180))
+    # Slant the columns, then the rows: a product of two shears can always be inverted.
+    return about_center(x * y + 1.0, x, y, 1.0, extent, xp)
+
+
+def _zoom(x: Array, y: Array, extent: Extent, xp: Namespace) -> Array:
+    return about_center(1.0 / x, 0.0, 0.0, 1.0 / y, extent, xp)
+
+
+_SLANT = 80  # degrees; the tangent grows without limit towards 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotate(Moved):
+    """Turn about the middle.
+
+    Attributes:
+        degrees: Range of the angle, counter-clockwise positive.
+    """
+
+    degrees: Range
+
+    def __post_init__(self) -> None:
+        Moved.__post_init__(self)
+        check_range("Rotate.degrees", self.degrees, -360, 360)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"degrees": Uniform(*self.degrees)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        return self._warp(_rotation(drawn.degrees, extent, xp), extent, xp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translate(Moved):
+    """Shift.
+
+    Attributes:
+        x: Range of the shift to the right, as a fraction of the width.
+        y: Range of the shift downward, as a fraction of the height.
+    """
+
+    x: Range = (0.0, 0.0)
+    y: Range = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        Moved.__post_init__(self)
+        check_range("Translate.x", self.x, -1, 1)
+        check_range("Translate.y", self.y, -1, 1)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"x": Uniform(*self.x), "y": Uniform(*self.y)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        return self._warp(_shift(drawn.x, drawn.y, extent, xp), extent, xp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shear(Moved):
+    """Slant, as italics are slanted.
+
+    Attributes:
+        x: Range of the angle, in degrees, by which columns lean; positive moves the top to the right.
+        y: Range of the angle, in degrees, by which rows lean; positive moves the right side up.
+    """
+
+    x: Range = (0.0, 0.0)
+    y: Range = (0.0, 0.0)
+
+    def __post_init__(self) -> None:
+        Moved.__post_init__(self)
+        check_range("Shear.x", self.x, -_SLANT, _SLANT)
+        check_range("Shear.y", self.y, -_SLANT, _SLANT)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"x": Uniform(*self.x), "y": Uniform(*self.y)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        return self._warp(_shear(drawn.x, drawn.y, extent, xp), extent, xp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zoom(Moved):
+    """Magnify or shrink about the middle.
+
+    Attributes:
+        factor: Range of the magnification; above 1 things grow.
+        keep_ratio: Whether width and height grow by the same factor, or each by its own.
+    """
+
+    factor: Range
+    keep_ratio: bool = True
+
+    def __post_init__(self) -> None:
+        Moved.__post_init__(self)
+        check_range("Zoom.factor", self.factor, 0.01, 100)
+        check_bool("Zoom.keep_ratio", self.keep_ratio)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"factor": Uniform(*self.factor, shape=(1 if self.keep_ratio else 2,))}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        return self._warp(_zoom(drawn.factor[:, -1], drawn.factor[:, 0], extent, xp), extent, xp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affine(Moved):
+    """Zoom, shear, rotate and shift, in this order, in one.
+
+    Attributes:
+        degrees: Range of the angle, counter-clockwise positive.
+        x: Range of the shift to the right, as a fraction of the width.
+        y: Range of the shift downward, as a fraction of the height.
+        shear_x: Range of the angle, in degrees, by which columns lean.
+        shear_y: Range of the angle, in degrees, by which rows lean.
+        zoom: Range of the magnification.
+    """
+
+    degrees: Range = (0.0, 0.0)
+    x: Range = (0.0, 0.0)
+    y: Range = (0.0, 0.0)
+    shear_x: Range = (0.0, 0.0)
+    shear_y: Range = (0.0, 0.0)
+    zoom: Range = (1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        Moved.__post_init__(self)
+        check_range("Affine.degrees", self.degrees, -360, 360)
+        check_range("Affine.x", self.x, -1, 1)
+        check_range("Affine.y", self.y, -1, 1)
+        check_range("Affine.shear_x", self.shear_x, -_SLANT, _SLANT)
+        check_range("Affine.shear_y", self.shear_y, -_SLANT, _SLANT)
+        check_range("Affine.zoom", self.zoom, 0.01, 100)
+
+    def variables(self) -> Mapping[str, Variable]:
+        names = ("degrees", "x", "y", "shear_x", "shear_y", "zoom")
+        return {name: Uniform(*getattr(self, name)) for name in names}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        inverse = (
+            _zoom(drawn.zoom, drawn.zoom, extent, xp)
+            @ _shear(drawn.shear_x, drawn.shear_y, extent, xp)
+            @ _rotation(drawn.degrees, extent, xp)
+            @ _shift(drawn.x, drawn.y, extent, xp)
+        )
+        return self._warp(inverse, extent, xp)
+
+
+@dataclass(frozen=True, slots=True)
+class Perspective(Moved):
+    """Look at the picture from the side: each corner of what is seen moves on its own.
+
+    Attributes:
+        strength: How far a corner moves at most, as a fraction of half the width and height; from 0 to 0.45, beyond
+            which the four corners would no longer surround a picture.
+    """
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        Moved.__post_init__(self)
+        check_number("Perspective.strength", self.strength, 0, 0.45)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"corners": Uniform(-self.strength, self.strength, shape=(4, 2))}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        # Corners in the order (0, 0), (1, 0), (1, 1), (0, 1) of the unit square, as (x, y).
+        x = [drawn.corners[:, k, 0] * 0.5 + (0.0, 1.0, 1.0, 0.0)[k] for k in range(4)]
+        y = [drawn.corners[:, k, 1] * 0.5 + (0.0, 0.0, 1.0, 1.0)[k] for k in range(4)]
+        height, width = extent
+        to_unit = affine(1.0 / width, 0.0, 0.0, 0.0, 1.0 / height, 0.0, xp)
+        from_unit = affine(width, 0.0, 0.0, 0.0, height, 0.0, xp)
+        return self._warp(from_unit @ _square_to_quad(x, y, xp) @ to_unit, extent, xp)
+
+
+def _square_to_quad(x: list[Array], y: list[Array], xp: Namespace) -> Array:
+    """The projective map of the unit square to four corners: Heckbert, "Fundamentals of texture mapping and image
+    warping" (1989), section 2.2.3."""
+    dx1, dx2, sx = x[1] - x[2], x[3] - x[2], x[0] - x[1] + x[2] - x[3]
+    dy1, dy2, sy = y[1] - y[2], y[3] - y[2], y[0] - y[1] + y[2] - y[3]
+    area = dx1 * dy2 - dx2 * dy1
+    g = (sx * dy2 - dx2 * sy) / area
+    h = (dx1 * sy - sx * dy1) / area
+    return matrix(
+        (
+            (x[1] - x[0] + g * x[1], x[3] - x[0] + h * x[3], x[0]),
+            (y[1] - y[0] + g * y[1], y[3] - y[0] + h * y[3], y[0]),
+            (g, h, 1.0),
+        ),
+        xp,
+    )

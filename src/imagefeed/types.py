@@ -1,0 +1,26 @@
+"""The literals and aliases that signatures share."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+Size: TypeAlias = tuple[int, int]
+"""(height, width) in pixels."""
+
+Range: TypeAlias = tuple[float, float]
+"""(low, high), low not above high."""
+
+Interpolation: TypeAlias = Literal["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"]
+Sampling: TypeAlias = Literal["nearest", "bilinear"]
+"""The interpolations that can follow a rotation or a shear."""
+
+Border: TypeAlias = Literal["constant", "replicate", "reflect", "wrap"]
+Fit: TypeAlias = Literal["stretch", "cover", "contain"]
+Dtype: TypeAlias = Literal["uint8", "float16", "float32"]
+Layout: TypeAlias = Literal["nhwc", "nchw"]
+
+Array: TypeAlias = Any
+"""An array of any array API library. The standard has no type for it yet."""
+
+Namespace: TypeAlias = Any
+"""An array API namespace: numpy, array_api_compat.torch, jax.numpy."""

@@ -1,0 +1,181 @@
+"""Distributions: what a transform declares, and what turns uniform numbers into its values.
+
+A variable takes a fixed count of uniform numbers from [0, 1), whatever their values: so the numbers that a step
+consumes never depend on another's. It is written over the array API, since the numbers may come from a framework's
+own generator.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+from itertools import accumulate
+
+from imagefeed.checks import check_number, fail, is_number
+from imagefeed.types import Array, Namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Variable(ABC):
+    """A distribution over values of a given shape.
+
+    Attributes:
+        shape: The shape of one record's value; () is a single number.
+    """
+
+    _: KW_ONLY
+    shape: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.shape, tuple) or not all(type(n) is int and n > 0 for n in self.shape):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise fail(f"{type(self).__name__}.shape", self.shape, "expected a tuple of positive integers")
+
+    @property
+    def count(self) -> int:
+        """How many uniform numbers one record takes."""
+        return math.prod(self.shape)
+
+    @abstractmethod
+    def sample(self, uniform: Array, xp: Namespace) -> Array:
+        """Values from uniform numbers in [0, 1) of shape (n, count); the result has shape (n, *shape)."""
+
+    def _shaped(self, uniform: Array, xp: Namespace) -> Array:
+        """One uniform number for each value, in the values' shape."""
+        return xp.reshape(uniform, (uniform.shape[0], *self.shape))
+
+
+def _check_order(variable: Uniform | LogUniform | Integers) -> None:
+    if variable.low > variable.high:
+        where = f"{type(variable).__name__}.low"
+        raise fail(where, variable.low, f"it must not exceed high, which is {variable.high!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform(Variable):
+    """Real numbers in [low, high), each as likely as the others."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        Variable.__post_init__(self)
+        check_number("Uniform.low", self.low)
+        check_number("Uniform.high", self.high)
+        _check_order(self)
+
+    def sample(self, uniform: Array, xp: Namespace) -> Array:
+        return self._shaped(uniform, xp) * (self.high - self.low) + self.low
+
+
+@dataclass(frozen=True, slots=True)
+class LogUniform(Variable):
+    """Positive numbers in [low, high) whose logarithm is uniform: a half is as likely as a double."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        Variable.__post_init__(self)
+        check_number("LogUniform.low", self.low)
+        check_number("LogUniform.high", self.high)
+        if self.low <= 0:
+            raise fail("LogUniform.low", self.low, "expected a number above 0")
+        _check_order(self)
+
+    def sample(self, uniform: Array, xp: Namespace) -> Array:
+        return xp.exp(self._shaped(uniform, xp) * math.log(self.high / self.low)) * self.low
+
+
+@dataclass(frozen=True, slots=True)
+class Normal(Variable):
+    """Normally distributed numbers, by the transform of Box and Muller (1958): two uniform numbers each."""
+
+    mean: float = 0.0
+    std: float = 1.0
+
+    def __post_init__(self) -> None:
+        Variable.__post_init__(self)
+        check_number("Normal.mean", self.mean)
+        check_number("Normal.std", self.std, low=0)
+
+    @property
+    def count(self) -> int:
+        return 2 * math.prod(self.shape)
+
+    def sample(self, uniform: Array, xp: Namespace) -> Array:
+        half = self.count // 2
+        # 1 - u lies in (0, 1], where the logarithm is finite.
+        radius = xp.sqrt(-2.0 * xp.log(1.0 - uniform[:, :half]))
+        unit = radius * xp.cos((2 * math.pi) * uniform[:, half:])
+        return self._shaped(unit, xp) * self.std + self.mean
+
+
+@dataclass(frozen=True, slots=True)
+class Integers(Variable):
+    """Whole numbers from low to high, both included, each as likely as the others."""
+
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        Variable.__post_init__(self)
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if type(value) is not int:
+                raise fail(f"Integers.{name}", value, "expected an integer")
+        _check_order(self)
+        if self.high - self.low >= 2**53:
+            raise fail("Integers.high", self.high, "expected fewer than 2**53 values, the precision of a draw")
+
+    def sample(self, uniform: Array, xp: Namespace) -> Array:
+        return xp.astype(xp.floor(self._shaped(uniform, xp) * (self.high - self.low + 1)), xp.int64) + self.low
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Variable):
+    """One of the given numbers, with probabilities in proportion to `weights` (default: all alike)."""
+
+    values: tuple[float, ...]
+    weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        Variable.__post_init__(self)
+        if not isinstance(self.values, tuple) or not self.values or not all(map(is_number, self.values)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise fail("Choice.values", self.values, "expected a tuple of at least one number")
+        if self.weights is not None:
+            check_weights("Choice.weights", self.weights, len(self.values))
+
+    def sample(self, uniform: Array, xp: Namespace) -> Array:
+        weights = self.weights or (1.0,) * len(self.values)
+        *limits, total = accumulate(weights)
+        shaped = self._shaped(uniform, xp)
+        value = shaped * 0.0 + float(self.values[0])
+        for limit, next_value in zip(limits, self.values[1:], strict=True):
+            value = xp.where(shaped < limit / total, value, float(next_value))
+        return value
+
+
+def check_weights(where: str, weights: Sequence[float], count: int) -> None:
+    """Raise SpecError unless `weights` are `count` numbers, none negative, not all zero."""
+    if not isinstance(weights, tuple) or not all(map(is_number, weights)):
+        raise fail(where, weights, "expected a tuple of numbers")
+    if len(weights) != count:
+        raise fail(where, weights, f"expected one for each of the {count} values")
+    if min(weights) < 0 or max(weights) == 0:
+        raise fail(where, weights, "none may be negative, and one must be above 0")
+
+
+@dataclass(frozen=True, slots=True)
+class Bernoulli(Variable):
+    """True with the given probability, else False."""
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        Variable.__post_init__(self)
+        check_number("Bernoulli.probability", self.probability, low=0, high=1)
+
+    def sample(self, uniform: Array, xp: Namespace) -> Array:
+        return self._shaped(uniform, xp) < self.probability
