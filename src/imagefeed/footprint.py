@@ -39,60 +39,60 @@ def shrink(matrix: Floats, size: Ints, at: tuple[float, float] = (0.5, 0.5)) -> 
     return np.hypot(rows[:, :, 0], rows[:, :, 1])
 
 
-def denominators(warp: Warp | None, count: int, *, scalable: bool) -> Ints:
-    """The largest of 1, 2, 4 and 8 that leaves at least one source pixel for an output pixel; int64 (count,).
+def footprint(warp: Warp | None, sizes: Ints, *, scalable: bool) -> tuple[Ints, Ints]:
+    """What a warp needs of each picture.
 
     Args:
-        warp: The first warp, from the picture as it is decoded.
-        count: The number of records.
-        scalable: Whether anything but 1 is wanted.
+        warp: The first warp, from the picture as it is decoded; None needs everything.
+        sizes: int64 (n, 2), the pictures' heights and widths.
+        scalable: Whether a picture may be decoded at a fraction of its size.
+
+    Returns:
+        The region, int64 (n, 4): y0, x0, y1, x1, half open, never empty; and the denominator, int64 (n,), of 1, 2, 4
+        and 8 the largest that leaves at least one source pixel for an output pixel.
     """
-    if not scalable or warp is None or not warp.antialias or warp.interpolation in (None, "nearest"):
-        return np.ones(count, np.int64)
-    least = shrink(warp.matrix, warp.size).min(axis=1)
+    count = len(sizes)
+    if warp is None:
+        return np.concatenate([np.zeros_like(sizes), sizes], axis=1), np.ones(count, np.int64)
+    support = SUPPORT.get(warp.interpolation or "", 0.0)
+    if not warp.antialias or support == 0.0:
+        return _regions(warp, sizes, support), np.ones(count, np.int64)
+    factor = shrink(warp.matrix, warp.size)
+    region = _regions(warp, sizes, _antialiased_reach(factor, support, sizes[:, ::-1]))
+    denominator = _denominators(warp, factor) if scalable else np.ones(1, np.int64)
+    return region, denominator if len(denominator) == count else np.repeat(denominator, count)
+
+
+def _denominators(warp: Warp, factor: Floats) -> Ints:
+    least = np.minimum(factor[:, 0], factor[:, 1])
     if _has_perspective(warp.matrix):
         for corner in ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0)):
             least = np.minimum(least, shrink(warp.matrix, warp.size, corner).min(axis=1))
-    result = 1 + (least >= 2) + 2 * (least >= 4) + 4 * (least >= 8)
-    return np.broadcast_to(result, (count,)).astype(np.int64)
+    return 1 + (least >= 2) + 2 * (least >= 4) + 4 * (least >= 8)
 
 
-def regions(warp: Warp | None, sizes: Ints, denominator: Ints) -> Ints:
-    """The part of each picture that is read, with the margin that makes its decode equal to a whole one.
+def _antialiased_reach(factor: Floats, support: float, full: Ints) -> Floats:
+    """How far from a sampled place pixels are read, (n, 2) along x and y."""
+    factor = np.maximum(factor, 1.0)
+    # A warp that is not upright reads a picture that was shrunk first, to a whole number of pixels; each of those
+    # reaches as far again.
+    return (support + 1.0) * np.maximum(factor, full / np.maximum(np.rint(full / factor), 1.0))
 
-    Args:
-        warp: The first warp, from the picture as it is decoded; None reads everything.
-        sizes: int64 (n, 2), the pictures' heights and widths.
-        denominator: int64 (n,), the fraction at which each is decoded.
 
-    Returns:
-        int64 (n, 4): y0, x0, y1, x1, half open, never empty.
-    """
+def _regions(warp: Warp, sizes: Ints, reach: Floats | float) -> Ints:
     full = sizes[:, ::-1]
-    if warp is None:
-        return np.concatenate([np.zeros_like(sizes), sizes], axis=1)
     low, high = _bounds(warp.matrix, warp.size)
-    reach = (_reach(warp, full) + MARGIN * denominator[:, None]) if warp.interpolation is not None else MARGIN
+    reach = reach + MARGIN
     first, last = np.floor(low - reach), np.floor(high + reach) + 1.0
     if warp.border == "reflect":
         first, last = np.where(last > full, np.minimum(first, 2 * full - last), first), np.maximum(last, -first)
     elif warp.border == "wrap":
         outside = (first < 0) | (last > full)
         first, last = np.where(outside, 0, first), np.where(outside, full, last)
-    start = np.clip(first, 0, full - 1).astype(np.int64)
-    end = np.clip(last, start + 1, full).astype(np.int64)
-    return np.concatenate([start[:, ::-1], end[:, ::-1]], axis=1)
-
-
-def _reach(warp: Warp, full: Ints) -> Floats | float:
-    """How far from a sampled place pixels are read, (n, 2) along x and y."""
-    support = SUPPORT.get(warp.interpolation or "", 0.0)
-    if not warp.antialias or support == 0.0:
-        return support
-    factor = np.maximum(shrink(warp.matrix, warp.size), 1.0)
-    # A warp that is not upright reads a picture that was shrunk first, to a whole number of pixels; each of those
-    # reaches as far again.
-    return (support + 1.0) * np.maximum(factor, full / np.maximum(np.rint(full / factor), 1.0))
+    region = np.empty((len(sizes), 4), np.int64)
+    region[:, 1::-1] = np.minimum(np.maximum(first, 0), full - 1)
+    region[:, :1:-1] = np.minimum(np.maximum(last, region[:, 1::-1] + 1), full)
+    return region
 
 
 def _bounds(matrix: Floats, size: Ints) -> tuple[Floats, Floats]:

@@ -25,7 +25,7 @@ class Warp:
 
     Attributes:
         matrix: Float (n, 3, 3); maps output points (x, y, 1) to input points, in continuous coordinates.
-        size: Integers (n, 2): height and width of the result.
+        size: Integers (n, 2): height and width of the result; None where it is that of the input.
         interpolation: None where the matrix moves whole pixels to whole pixels.
         border: What lies outside the picture; None where that is never read.
         fill: The level, 0 to 255, of a constant border.
@@ -33,7 +33,7 @@ class Warp:
     """
 
     matrix: Array
-    size: Array
+    size: Array = None
     interpolation: Interpolation | None
     border: Border | None
     fill: float = 0.0
@@ -42,13 +42,11 @@ class Warp:
     def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Warp:
         """The same warp, which leaves the records where `mask` (n,) is false at their size `extent`."""
         identity = xp.asarray([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]], dtype=self.matrix.dtype)
-        height, width = extent
-        size = xp.astype(xp.stack(xp.broadcast_arrays(height, width), axis=-1), self.size.dtype)
-        return replace(
-            self,
-            matrix=xp.where(mask[:, None, None], self.matrix, identity),
-            size=xp.where(mask[:, None], self.size, size),
-        )
+        size = self.size
+        if size is not None:
+            before = xp.astype(xp.stack(xp.broadcast_arrays(*extent), axis=-1), size.dtype)
+            size = xp.where(mask[:, None], size, before)
+        return replace(self, matrix=xp.where(mask[:, None, None], self.matrix, identity), size=size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -163,7 +161,7 @@ Op: TypeAlias = Warp | ColorMatrix | Lut | Normalize | Host
 
 def extent_after(op: Op, extent: Extent, xp: Namespace) -> Extent:
     """The extent of pictures of a given extent once `op` is done."""
-    if not isinstance(op, Warp):
+    if not isinstance(op, Warp) or op.size is None:
         return extent
     size = xp.astype(op.size, op.matrix.dtype)
     return size[:, 0], size[:, 1]
@@ -207,7 +205,7 @@ def _fuse_warps(first: Warp, second: Warp) -> Warp | None:
     bordered = first if first.border is not None else second
     return Warp(
         matrix=first.matrix @ second.matrix,
-        size=second.size,
+        size=first.size if second.size is None else second.size,
         interpolation=sampler.interpolation,
         border=bordered.border,
         fill=bordered.fill,

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imagefeed import rng
 from imagefeed.errors import ImagefeedError, PlanError, SpecError
 from imagefeed.explain import op_words, step_words
-from imagefeed.footprint import denominators, regions
+from imagefeed.footprint import footprint
 from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, extent_after, fuse
 from imagefeed.pipeline import Stage, Step
 from imagefeed.transforms.base import Drawn
@@ -112,18 +112,20 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int) -> 
     drawn = _draw(stage, records, seed, epoch)
     ops = _lower(stage, drawn, sizes)
     host = ops.pop()[1] if ops and isinstance(ops[-1][1], Host) else None
-    passes = tuple(_finished(one, len(records)) for one in _passes(ops))
-    final = next((one.warp.size for one in reversed(passes) if one.warp is not None), sizes)
-    warp = passes[0].warp
-    denominator = denominators(warp, len(records), scalable=stage.scalable)
+    passes: list[Pass] = []
+    final = sizes
+    for one in _passes(ops):
+        passes.append(_finished(one, final, len(records)))
+        final = passes[-1].warp.size if one.warp is not None else final
+    region, denominator = footprint(passes[0].warp, sizes, scalable=stage.scalable)
     return Plan(
         stage=stage,
         records=records,
         sources=sizes,
-        sizes=np.broadcast_to(final, (len(records), 2)),
-        passes=passes,
+        sizes=final if len(final) == len(sizes) else np.repeat(final, len(sizes), axis=0),
+        passes=tuple(passes),
         host=host if isinstance(host, Host) else None,
-        region=regions(warp, sizes, denominator),
+        region=region,
         denominator=denominator,
         drawn=drawn,
     )
@@ -177,12 +179,13 @@ def _passes(ops: Sequence[tuple[Step, Op]]) -> list[Pass]:
     return passes
 
 
-def _finished(one: Pass, count: int) -> Pass:
-    """The pass with its arrays in the form that a plan promises."""
+def _finished(one: Pass, sizes: Ints, count: int) -> Pass:
+    """The pass, whose input has the given sizes, with its arrays in the form that a plan promises."""
     warp = one.warp
     if warp is not None:
-        matrix = warp.matrix / warp.matrix[:, 2:, 2:]
-        warp = replace(warp, matrix=_array(matrix, np.float64, count), size=_array(warp.size, np.int64, count))
+        matrix = _array(warp.matrix / warp.matrix[:, 2:, 2:], np.float64, count)
+        size = _array(sizes if warp.size is None else warp.size, np.int64, count)
+        warp = replace(warp, matrix=matrix, size=size)
     return Pass(warp, tuple(_finished_op(op, count) for op in one.ops))
 
 

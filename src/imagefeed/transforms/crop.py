@@ -204,8 +204,8 @@ class RandomResizedCrop(Transform):
         first = xp.argmax(xp.astype(fits, xp.int8), axis=1)
         here = xp.arange(10)[None, :] == first[:, None]
         low, high = self.ratio
-        widest = xp.clip(xp.round(extent[0] * high), 1.0, extent[1])
-        tallest = xp.clip(xp.round(extent[1] / low), 1.0, extent[0])
+        widest = xp.maximum(xp.minimum(xp.round(extent[0] * high), extent[1]), 1.0)
+        tallest = xp.maximum(xp.minimum(xp.round(extent[1] / low), extent[0]), 1.0)
         height = xp.where(none, tallest, xp.sum(xp.where(here, height, 0.0), axis=1))
         width = xp.where(none, widest, xp.sum(xp.where(here, width, 0.0), axis=1))
         return height, width, none

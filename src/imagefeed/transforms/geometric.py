@@ -14,7 +14,7 @@ from typing import get_args
 from imagefeed.checks import check_bool, check_choice, check_number, check_range
 from imagefeed.ops import Extent, Op, Warp
 from imagefeed.transforms.base import Drawn, Transform
-from imagefeed.transforms.matrices import about_center, affine, matrix, whole_size
+from imagefeed.transforms.matrices import about_center, affine, matrix
 from imagefeed.types import Array, Border, Namespace, Range, Sampling
 from imagefeed.variables import Bernoulli, Uniform, Variable
 
@@ -39,7 +39,7 @@ class HorizontalFlip(Transform):
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         sign = xp.where(drawn.flip, -1.0, 1.0 + extent[1] * 0.0)
         mirror = affine(sign, 0.0, xp.where(drawn.flip, extent[1], 0.0), 0.0, 1.0, 0.0, xp)
-        return (Warp(matrix=mirror, size=whole_size(extent, xp), interpolation=None, border=None),)
+        return (Warp(matrix=mirror, interpolation=None, border=None),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class VerticalFlip(Transform):
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         sign = xp.where(drawn.flip, -1.0, 1.0 + extent[0] * 0.0)
         mirror = affine(1.0, 0.0, 0.0, 0.0, sign, xp.where(drawn.flip, extent[0], 0.0), xp)
-        return (Warp(matrix=mirror, size=whole_size(extent, xp), interpolation=None, border=None),)
+        return (Warp(matrix=mirror, interpolation=None, border=None),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +88,10 @@ class Moved(Transform):
         check_choice(f"{owner}.interpolation", self.interpolation, get_args(Sampling))
         check_bool(f"{owner}.antialias", self.antialias)
 
-    def _warp(self, inverse: Array, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+    def _warp(self, inverse: Array) -> tuple[Op, ...]:
         return (
             Warp(
                 matrix=inverse,
-                size=whole_size(extent, xp),
                 interpolation=self.interpolation,
                 border=self.border,
                 fill=float(self.fill),
@@ -142,7 +141,7 @@ class Rotate(Moved):
         return {"degrees": Uniform(*self.degrees)}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
-        return self._warp(_rotation(drawn.degrees, extent, xp), extent, xp)
+        return self._warp(_rotation(drawn.degrees, extent, xp))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +165,7 @@ class Translate(Moved):
         return {"x": Uniform(*self.x), "y": Uniform(*self.y)}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
-        return self._warp(_shift(drawn.x, drawn.y, extent, xp), extent, xp)
+        return self._warp(_shift(drawn.x, drawn.y, extent, xp))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +189,7 @@ class Shear(Moved):
         return {"x": Uniform(*self.x), "y": Uniform(*self.y)}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
-        return self._warp(_shear(drawn.x, drawn.y, extent, xp), extent, xp)
+        return self._warp(_shear(drawn.x, drawn.y, extent, xp))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +213,7 @@ class Zoom(Moved):
         return {"factor": Uniform(*self.factor, shape=(1 if self.keep_ratio else 2,))}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
-        return self._warp(_zoom(drawn.factor[:, -1], drawn.factor[:, 0], extent, xp), extent, xp)
+        return self._warp(_zoom(drawn.factor[:, -1], drawn.factor[:, 0], extent, xp))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +256,7 @@ class Affine(Moved):
             @ _rotation(drawn.degrees, extent, xp)
             @ _shift(drawn.x, drawn.y, extent, xp)
         )
-        return self._warp(inverse, extent, xp)
+        return self._warp(inverse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,7 +284,7 @@ class Perspective(Moved):
         height, width = extent
         to_unit = affine(1.0 / width, 0.0, 0.0, 0.0, 1.0 / height, 0.0, xp)
         from_unit = affine(width, 0.0, 0.0, 0.0, height, 0.0, xp)
-        return self._warp(from_unit @ _square_to_quad(x, y, xp) @ to_unit, extent, xp)
+        return self._warp(from_unit @ _square_to_quad(x, y, xp) @ to_unit)
 
 
 def _square_to_quad(x: list[Array], y: list[Array], xp: Namespace) -> Array:

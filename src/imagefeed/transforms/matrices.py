@@ -12,11 +12,14 @@ from imagefeed.types import Array, Namespace, Size
 
 
 def matrix(rows: tuple[tuple[Any, ...], ...], xp: Namespace) -> Array:
-    """Float (n, r, c) from r rows of c entries, each a number or an array (n,); at least one is an array."""
+    """Float (n, r, c) from r rows of c entries, each a float or an array (n,); at least one is an array."""
     entries = [entry for row in rows for entry in row]
-    like = next(entry for entry in entries if not isinstance(entry, int | float))
-    arrays = [xp.full_like(like, e) if isinstance(e, int | float) else e for e in entries]
-    stacked = xp.stack(xp.broadcast_arrays(*arrays), axis=-1)
+    like = next(entry for entry in entries if not isinstance(entry, float))
+    constants = {number: xp.full_like(like, number) for number in {e for e in entries if isinstance(e, float)}}
+    arrays = [constants[entry] if isinstance(entry, float) else entry for entry in entries]
+    if any(array.shape != like.shape for array in arrays):
+        arrays = xp.broadcast_arrays(*arrays)
+    stacked = xp.stack(arrays, axis=-1)
     return xp.reshape(stacked, (stacked.shape[0], len(rows), len(rows[0])))
 
 
@@ -30,11 +33,6 @@ def about_center(a: Any, b: Any, d: Any, e: Any, extent: Extent, xp: Namespace) 
     y, x = extent[0] * 0.5, extent[1] * 0.5
     # x·(1 - a) and not x - a·x, so that the identity gives exact zeros: an upright warp is resampled faster.
     return affine(a, b, x * (1.0 - a) - y * b, d, e, y * (1.0 - e) - x * d, xp)
-
-
-def whole_size(extent: Extent, xp: Namespace) -> Array:
-    """Integers (n, 2) from an extent."""
-    return xp.astype(xp.stack(xp.broadcast_arrays(*extent), axis=-1), xp.int64)
 
 
 def fixed_size(size: Size, xp: Namespace) -> Array:
