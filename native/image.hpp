@@ -1,0 +1,37 @@
+// Plain descriptions of pictures in memory, shared by every stage.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace imagefeed {
+
+// Half-open rectangle of pixels.
+struct Region {
+    int x0 = 0, y0 = 0, x1 = 0, y1 = 0;
+
+    int width() const { return x1 - x0; }
+    int height() const { return y1 - y0; }
+};
+
+// How the samples of a picture lie in memory. Eight-bit color is kept four bytes a pixel (the last one is
+// never looked at), so that one load fetches a pixel; everything that is not 8-bit gray or color is planar float.
+enum class Samples { gray8, color8x4, planar_f32 };
+
+// A picture, or the rectangle of it that has been decoded. Coordinates of the whole picture stay in use
+// everywhere: the first sample in memory is pixel (origin_x, origin_y) of a picture of width x height.
+struct Picture {
+    Samples samples = Samples::color8x4;
+    const std::uint8_t* data = nullptr;
+    std::ptrdiff_t row_stride = 0;    // bytes
+    std::ptrdiff_t plane_stride = 0;  // bytes; planar_f32 only
+    int channels = 3;
+    int width = 0, height = 0;        // of the whole picture
+    Region held;                      // what is in memory
+};
+
+inline int channels_in_memory(const Picture& picture) {
+    return picture.samples == Samples::gray8 ? 1 : picture.samples == Samples::color8x4 ? 4 : picture.channels;
+}
+
+}  // namespace imagefeed

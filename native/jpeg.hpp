@@ -1,0 +1,46 @@
+// libjpeg-turbo: the header, and a region of the picture at full, 1/2, 1/4 or 1/8 size.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "buffer.hpp"
+#include "image.hpp"
+#include "status.hpp"
+
+namespace imagefeed {
+
+struct JpegHeader {
+    int width = 0, height = 0;  // as stored, before the EXIF orientation
+    int components = 0;         // 1 gray, 3 color; others are not decoded here
+    int orientation = 1;        // EXIF, 1 to 8
+    bool supported = false;     // 8-bit gray or color, which this decoder takes
+    bool complete = false;      // an end-of-image marker was found
+};
+
+// One decompressor, reused from picture to picture by one thread.
+class JpegDecoder {
+public:
+    JpegDecoder();
+    ~JpegDecoder();
+    JpegDecoder(const JpegDecoder&) = delete;
+    JpegDecoder& operator=(const JpegDecoder&) = delete;
+
+    Status read_header(const std::uint8_t* data, std::size_t size, JpegHeader& header);
+
+    // Decodes `region` (pixels of the scaled picture) of a picture scaled by 1/denominator into `memory`: accurate
+    // integer DCT, fancy upsampling, the pixels that Pillow gives. The rectangle held may begin further left than asked
+    // for, at a block of the JPEG. `color` false decodes luma only.
+    Status decode(const std::uint8_t* data, std::size_t size, Region region, int denominator, bool color,
+                  Buffer& memory, Picture& picture);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+// Whether the bytes begin like a JPEG.
+bool looks_like_jpeg(const std::uint8_t* data, std::size_t size);
+
+}  // namespace imagefeed

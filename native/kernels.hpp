@@ -1,0 +1,79 @@
+// The inner loops, as a table of functions: one table for every instruction set that was compiled in. All
+// tables compute the same numbers, bit for bit: kernels.inl is written once over a vector type, products and
+// sums are never contracted, and the portable table (vectors of one lane) is the definition.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "image.hpp"
+
+namespace imagefeed {
+
+enum class Border : int { none, constant, replicate, reflect, wrap };
+enum class Dtype : int { uint8, float16, float32 };
+
+constexpr int kMaxChannels = 32;
+// Work proceeds in blocks of this many pixels in every table, since rounding depends on the block's origin.
+constexpr int kBlock = 16;
+
+inline int round_up(int value, int multiple) { return (value + multiple - 1) / multiple * multiple; }
+
+// Where the pixels of one output row lie in the source: pixel k at (x + k dx, y + k dy) / (w + k dw), in index
+// coordinates (the centre of the first pixel is 0; for nearest sampling, its corner is 0).
+struct RowPath {
+    double x, y, w;
+    double dx, dy, dw;
+    bool perspective;
+};
+
+// One row of working pixels: a float plane per channel, each padded to whole blocks.
+struct Planes {
+    float* data;
+    std::size_t stride;  // floats between planes
+
+    float* channel(int c) const { return data + static_cast<std::size_t>(c) * stride; }
+};
+
+struct Kernels {
+    const char* name;
+
+    // Sampling one row of a warp.
+    void (*warp_bilinear)(const Picture&, const RowPath&, Border, const float* fill, int count, Planes out);
+    void (*warp_nearest)(const Picture&, const RowPath&, Border, const float* fill, int count, Planes out);
+
+    // Separable resampling. `vertical_*`: out[i] = sum_k weights[k] * rows[k][i]. `horizontal_x4`: one row of
+    // interleaved float pixels to another; pixel i sums `taps` (a multiple of four) pixels from first[i] on.
+    void (*vertical_u8)(const std::uint8_t* const* rows, const float* weights, int taps, int count, float* out);
+    void (*vertical_f32)(const float* const* rows, const float* weights, int taps, int count, float* out);
+    void (*horizontal_x4)(const float* in, const int* first, const float* weights, int taps, int count, float* out);
+    void (*horizontal_x1)(const float* in, const int* first, const float* weights, int taps, int count, float* out);
+
+    // Changes of form. Counts are pixels.
+    void (*x4_to_planes)(const float* in, int count, Planes out);
+    void (*u8x4_to_planes)(const std::uint8_t* in, int count, Planes out);
+    void (*round_to_u8)(const float* in, int values, std::uint8_t* out);
+    void (*rgb_to_x4)(const std::uint8_t* in, int count, std::uint8_t* out);
+
+    // Color, in place.
+    void (*color_matrix)(Planes pixels, const float* matrix, const float* low, const float* high, int count);
+    void (*color_scale)(float* plane, float scale, float bias, float low, float high, int count);
+    void (*lut)(float* plane, const float* table, int count);
+
+    // The end of every record: scale, bias, dtype. `store_plane` writes one plane, `store_rgb` three interleaved.
+    void (*store_plane)(const float* plane, float scale, float bias, Dtype dtype, int count, void* out);
+    void (*store_rgb)(Planes pixels, const float* scale, const float* bias, Dtype dtype, int count, void* out);
+};
+
+const Kernels& portable_kernels();
+#if defined(IMAGEFEED_X86)
+const Kernels& avx2_kernels();
+const Kernels& avx512_kernels();
+#endif
+
+// The best table for this processor, or the one named by IMAGEFEED_SIMD (portable, avx2, avx512). Chosen once.
+const Kernels& kernels();
+// Switches the table; for tests. False where this processor or build has no such table.
+bool select_kernels(const char* name);
+
+}  // namespace imagefeed

@@ -1,0 +1,485 @@
+// The inner loops, over `Vec`. Included once by each kernels_*.cpp, inside an anonymous namespace and after the
+// vector type of that instruction set: nothing here may be shared between the tables by the linker.
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "kernels.hpp"
+
+namespace imagefeed {
+namespace {
+
+using F = Vec::F;
+using I = Vec::I;
+using M = Vec::M;
+
+// Not a member of Planes: an inline member that was not inlined would be one symbol for all tables.
+inline float* plane(const Planes& planes, int c) { return planes.data + static_cast<std::size_t>(c) * planes.stride; }
+
+static_assert(kBlock % Vec::lanes == 0, "blocks are whole vectors");
+
+// ---------------------------------------------------------------------------------------------- coordinates
+
+// Coordinates are kept within what a float holds exactly; no picture is that large.
+constexpr double kFarthest = 4194304.0;
+// A path with longer steps goes the slow way, in double precision.
+constexpr double kLongestStep = 1024.0;
+
+inline double clamp_coordinate(double v) { return v < -kFarthest ? -kFarthest : v > kFarthest ? kFarthest : v; }
+
+inline int floor_double(double v) {
+    const int i = static_cast<int>(v);
+    return i - (v < i);
+}
+
+struct Spot {
+    I x, y;    // whole part
+    F fx, fy;  // fraction, in [0, 1)
+};
+
+// An affine path: the origin of a block is taken in double precision and split into whole part and fraction, so
+// that the float steps within a block stay small and exact enough.
+class AffinePath {
+public:
+    AffinePath(const RowPath& path) : path_(path) {}
+
+    void begin_block(int first) {
+        const double x = clamp_coordinate(path_.x + first * path_.dx);
+        const double y = clamp_coordinate(path_.y + first * path_.dy);
+        whole_x_ = floor_double(x);
+        whole_y_ = floor_double(y);
+        rest_x_ = static_cast<float>(x - whole_x_);
+        rest_y_ = static_cast<float>(y - whole_y_);
+    }
+
+    Spot at(int lane) const {
+        const F steps = Vec::ramp(lane);
+        const F x = Vec::add(Vec::mul(steps, Vec::set(static_cast<float>(path_.dx))), Vec::set(rest_x_));
+        const F y = Vec::add(Vec::mul(steps, Vec::set(static_cast<float>(path_.dy))), Vec::set(rest_y_));
+        const I ix = Vec::floor_to_int(x), iy = Vec::floor_to_int(y);
+        return {Vec::add(ix, Vec::set(whole_x_)), Vec::add(iy, Vec::set(whole_y_)),
+                Vec::sub(x, Vec::to_float(ix)), Vec::sub(y, Vec::to_float(iy))};
+    }
+
+private:
+    const RowPath& path_;
+    int whole_x_ = 0, whole_y_ = 0;
+    float rest_x_ = 0, rest_y_ = 0;
+};
+
+// Any path: every coordinate in double precision, one lane at a time.
+class PerspectivePath {
+public:
+    PerspectivePath(const RowPath& path) : path_(path) {}
+
+    void begin_block(int first) {
+        for (int k = 0; k < kBlock; ++k) {
+            const double step = first + k;
+            const double w = path_.w + step * path_.dw;
+            // Points at or behind the horizon lie nowhere: as far away as can be.
+            const double x = w > 1e-12 ? clamp_coordinate((path_.x + step * path_.dx) / w) : -kFarthest;
+            const double y = w > 1e-12 ? clamp_coordinate((path_.y + step * path_.dy) / w) : -kFarthest;
+            x_[k] = floor_double(x);
+            y_[k] = floor_double(y);
+            fx_[k] = static_cast<float>(x - x_[k]);
+            fy_[k] = static_cast<float>(y - y_[k]);
+        }
+    }
+
+    Spot at(int lane) const {
+        return {Vec::load(x_ + lane), Vec::load(y_ + lane), Vec::load(fx_ + lane), Vec::load(fy_ + lane)};
+    }
+
+private:
+    const RowPath& path_;
+    std::int32_t x_[kBlock], y_[kBlock];
+    float fx_[kBlock], fy_[kBlock];
+};
+
+// ---------------------------------------------------------------------------------------------- borders
+
+// i modulo n, for any i: the quotient may be one off in float arithmetic, which the two corrections mend.
+inline I modulo(I i, int n) {
+    const I quotient = Vec::floor_to_int(Vec::mul(Vec::to_float(i), Vec::set(1.0f / static_cast<float>(n))));
+    I rest = Vec::sub(i, Vec::mul(quotient, Vec::set(n)));
+    rest = Vec::select(Vec::less(rest, Vec::set(0)), Vec::add(rest, Vec::set(n)), rest);
+    return Vec::select(Vec::less(rest, Vec::set(n)), rest, Vec::sub(rest, Vec::set(n)));
+}
+
+// The pixel that index i of an axis of n pixels reads. Constant borders read the nearest pixel and mask it later.
+template <Border B>
+inline I border_index(I i, int n) {
+    if constexpr (B == Border::reflect) {
+        const I folded = modulo(i, 2 * n);
+        return Vec::min(folded, Vec::sub(Vec::set(2 * n - 1), folded));
+    } else if constexpr (B == Border::wrap) {
+        return modulo(i, n);
+    } else {
+        return Vec::max(Vec::min(i, Vec::set(n - 1)), Vec::set(0));
+    }
+}
+
+inline M inside(I i, int low, int high) { return Vec::both(Vec::less(Vec::set(low - 1), i), Vec::less(i, Vec::set(high))); }
+
+// A border index, held to what is in memory: a plan that asked for too small a region must not read beyond it.
+template <Border B>
+inline I held_index(I i, int n, int low, int high) {
+    return Vec::max(Vec::min(border_index<B>(i, n), Vec::set(high - 1)), Vec::set(low));
+}
+
+// ---------------------------------------------------------------------------------------------- sampling
+
+inline F lerp(F a, F b, F t) { return Vec::add(a, Vec::mul(t, Vec::sub(b, a))); }
+
+template <Border B>
+inline F fill_outside(M known, F value, float fill) {
+    if constexpr (B == Border::constant) return Vec::select(known, value, Vec::set(fill));
+    return value;
+}
+
+// Byte offsets of the four neighbours, and which of them the picture has.
+struct Corners {
+    I top_left, top_right, bottom_left, bottom_right;
+    M in_left, in_right, in_top, in_bottom;
+};
+
+template <Border B>
+inline Corners corners_at_border(const Picture& p, const Spot& s, int pixel_bytes) {
+    const Region& h = p.held;
+    const I one = Vec::set(1);
+    const I right = Vec::add(s.x, one), bottom = Vec::add(s.y, one);
+    const I x0 = Vec::mul(Vec::sub(held_index<B>(s.x, p.width, h.x0, h.x1), Vec::set(h.x0)), Vec::set(pixel_bytes));
+    const I x1 = Vec::mul(Vec::sub(held_index<B>(right, p.width, h.x0, h.x1), Vec::set(h.x0)), Vec::set(pixel_bytes));
+    const I stride = Vec::set(static_cast<std::int32_t>(p.row_stride));
+    const I y0 = Vec::mul(Vec::sub(held_index<B>(s.y, p.height, h.y0, h.y1), Vec::set(h.y0)), stride);
+    const I y1 = Vec::mul(Vec::sub(held_index<B>(bottom, p.height, h.y0, h.y1), Vec::set(h.y0)), stride);
+    return {Vec::add(y0, x0), Vec::add(y0, x1), Vec::add(y1, x0), Vec::add(y1, x1),
+            inside(s.x, 0, p.width), inside(right, 0, p.width), inside(s.y, 0, p.height), inside(bottom, 0, p.height)};
+}
+
+// Whether all lanes have their four neighbours in memory.
+inline bool all_held(const Picture& p, const Spot& s) {
+    const Region& h = p.held;
+    return Vec::all(Vec::both(inside(s.x, h.x0, h.x1 - 1), inside(s.y, h.y0, h.y1 - 1)));
+}
+
+inline I offset_in_memory(const Picture& p, I x, I y, int pixel_bytes) {
+    const I row = Vec::mul(Vec::sub(y, Vec::set(p.held.y0)), Vec::set(static_cast<std::int32_t>(p.row_stride)));
+    return Vec::add(row, Vec::mul(Vec::sub(x, Vec::set(p.held.x0)), Vec::set(pixel_bytes)));
+}
+
+template <int C>
+inline void blend_channel(I tl, I tr, I bl, I br, const Spot& s, float* out) {
+    const F top = lerp(Vec::channel<C>(tl), Vec::channel<C>(tr), s.fx);
+    const F bottom = lerp(Vec::channel<C>(bl), Vec::channel<C>(br), s.fx);
+    Vec::store(out, lerp(top, bottom, s.fy));
+}
+
+template <Border B, int C>
+inline void blend_channel_at_border(const Corners& c, I tl, I tr, I bl, I br, const Spot& s, float fill, float* out) {
+    const F a = fill_outside<B>(Vec::both(c.in_top, c.in_left), Vec::channel<C>(tl), fill);
+    const F b = fill_outside<B>(Vec::both(c.in_top, c.in_right), Vec::channel<C>(tr), fill);
+    const F d = fill_outside<B>(Vec::both(c.in_bottom, c.in_left), Vec::channel<C>(bl), fill);
+    const F e = fill_outside<B>(Vec::both(c.in_bottom, c.in_right), Vec::channel<C>(br), fill);
+    Vec::store(out, lerp(lerp(a, b, s.fx), lerp(d, e, s.fx), s.fy));
+}
+
+template <Border B>
+inline void bilinear_color(const Picture& p, const Spot& s, const float* fill, int at, Planes out) {
+    if (all_held(p, s)) {
+        const I offset = offset_in_memory(p, s.x, s.y, 4);
+        I tl, tr, bl, br;
+        Vec::gather_pair(p.data, offset, tl, tr);
+        Vec::gather_pair(p.data + p.row_stride, offset, bl, br);
+        blend_channel<0>(tl, tr, bl, br, s, plane(out, 0) + at);
+        blend_channel<1>(tl, tr, bl, br, s, plane(out, 1) + at);
+        blend_channel<2>(tl, tr, bl, br, s, plane(out, 2) + at);
+        return;
+    }
+    const Corners c = corners_at_border<B>(p, s, 4);
+    const I tl = Vec::gather(p.data, c.top_left), tr = Vec::gather(p.data, c.top_right);
+    const I bl = Vec::gather(p.data, c.bottom_left), br = Vec::gather(p.data, c.bottom_right);
+    blend_channel_at_border<B, 0>(c, tl, tr, bl, br, s, fill[0], plane(out, 0) + at);
+    blend_channel_at_border<B, 1>(c, tl, tr, bl, br, s, fill[1], plane(out, 1) + at);
+    blend_channel_at_border<B, 2>(c, tl, tr, bl, br, s, fill[2], plane(out, 2) + at);
+}
+
+// One channel of any number; `read` fetches a sample as a float.
+template <Border B, class Read>
+inline void bilinear_plane(const Corners& c, Read read, const Spot& s, float fill, float* out) {
+    const F a = fill_outside<B>(Vec::both(c.in_top, c.in_left), read(c.top_left), fill);
+    const F b = fill_outside<B>(Vec::both(c.in_top, c.in_right), read(c.top_right), fill);
+    const F d = fill_outside<B>(Vec::both(c.in_bottom, c.in_left), read(c.bottom_left), fill);
+    const F e = fill_outside<B>(Vec::both(c.in_bottom, c.in_right), read(c.bottom_right), fill);
+    Vec::store(out, lerp(lerp(a, b, s.fx), lerp(d, e, s.fx), s.fy));
+}
+
+template <Border B>
+inline void bilinear_at(const Picture& p, const Spot& s, const float* fill, int at, Planes out) {
+    if (p.samples == Samples::color8x4) {
+        bilinear_color<B>(p, s, fill, at, out);
+    } else if (p.samples == Samples::gray8) {
+        const auto read = [&p](I offset) { return Vec::channel<0>(Vec::gather(p.data, offset)); };
+        bilinear_plane<B>(corners_at_border<B>(p, s, 1), read, s, fill[0], plane(out, 0) + at);
+    } else {
+        const Corners c = corners_at_border<B>(p, s, 4);
+        for (int channel = 0; channel < p.channels; ++channel) {
+            const std::uint8_t* const base = p.data + channel * p.plane_stride;
+            const auto read = [base](I offset) { return Vec::gather_float(base, offset); };
+            bilinear_plane<B>(c, read, s, fill[channel], plane(out, channel) + at);
+        }
+    }
+}
+
+template <Border B>
+inline void nearest_at(const Picture& p, const Spot& s, const float* fill, int at, Planes out) {
+    const Region& h = p.held;
+    const I x = held_index<B>(s.x, p.width, h.x0, h.x1), y = held_index<B>(s.y, p.height, h.y0, h.y1);
+    const M known = Vec::both(inside(s.x, 0, p.width), inside(s.y, 0, p.height));
+    const I offset = offset_in_memory(p, x, y, p.samples == Samples::gray8 ? 1 : 4);
+    if (p.samples == Samples::planar_f32) {
+        for (int channel = 0; channel < p.channels; ++channel) {
+            const F value = Vec::gather_float(p.data + channel * p.plane_stride, offset);
+            Vec::store(plane(out, channel) + at, fill_outside<B>(known, value, fill[channel]));
+        }
+        return;
+    }
+    const I pixel = Vec::gather(p.data, offset);
+    Vec::store(plane(out, 0) + at, fill_outside<B>(known, Vec::channel<0>(pixel), fill[0]));
+    if (p.samples == Samples::gray8) return;
+    Vec::store(plane(out, 1) + at, fill_outside<B>(known, Vec::channel<1>(pixel), fill[1]));
+    Vec::store(plane(out, 2) + at, fill_outside<B>(known, Vec::channel<2>(pixel), fill[2]));
+}
+
+template <Border B, bool Bilinear, class Path>
+void warp_row(const Picture& p, Path path, const float* fill, int count, Planes out) {
+    for (int first = 0; first < count; first += kBlock) {
+        path.begin_block(first);
+        for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
+            const Spot spot = path.at(lane);
+            if constexpr (Bilinear) {
+                bilinear_at<B>(p, spot, fill, first + lane, out);
+            } else {
+                nearest_at<B>(p, spot, fill, first + lane, out);
+            }
+        }
+    }
+}
+
+template <bool Bilinear, class Path>
+void warp_row_by_border(const Picture& p, const Path& path, Border border, const float* fill, int count, Planes out) {
+    switch (border) {
+        case Border::constant: return warp_row<Border::constant, Bilinear>(p, path, fill, count, out);
+        case Border::reflect: return warp_row<Border::reflect, Bilinear>(p, path, fill, count, out);
+        case Border::wrap: return warp_row<Border::wrap, Bilinear>(p, path, fill, count, out);
+        case Border::none:
+        case Border::replicate: return warp_row<Border::replicate, Bilinear>(p, path, fill, count, out);
+    }
+}
+
+template <bool Bilinear>
+void warp(const Picture& p, const RowPath& path, Border border, const float* fill, int count, Planes out) {
+    const bool steep = std::fabs(path.dx) > kLongestStep || std::fabs(path.dy) > kLongestStep;
+    if (path.perspective || steep) {
+        warp_row_by_border<Bilinear>(p, PerspectivePath(path), border, fill, count, out);
+    } else {
+        warp_row_by_border<Bilinear>(p, AffinePath(path), border, fill, count, out);
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- separable
+
+// Several vectors at once keep the sums in registers while the taps run.
+constexpr int kWide = 4;
+
+inline F load_sample(const std::uint8_t* p) { return Vec::load_u8(p); }
+inline F load_sample(const float* p) { return Vec::load(p); }
+
+// Writes whole vectors: up to kBlock - 1 floats past `count`.
+template <class Sample>
+void vertical(const Sample* const* rows, const float* weights, int taps, int count, float* out) {
+    int i = 0;
+    for (; i + kWide * Vec::lanes <= count; i += kWide * Vec::lanes) {
+        F sum[kWide];
+        for (int j = 0; j < kWide; ++j) sum[j] = Vec::mul(load_sample(rows[0] + i + j * Vec::lanes), Vec::set(weights[0]));
+        for (int k = 1; k < taps; ++k) {
+            const F weight = Vec::set(weights[k]);
+            for (int j = 0; j < kWide; ++j)
+                sum[j] = Vec::add(sum[j], Vec::mul(load_sample(rows[k] + i + j * Vec::lanes), weight));
+        }
+        for (int j = 0; j < kWide; ++j) Vec::store(out + i + j * Vec::lanes, sum[j]);
+    }
+    for (; i < count; i += Vec::lanes) {
+        F sum = Vec::mul(load_sample(rows[0] + i), Vec::set(weights[0]));
+        for (int k = 1; k < taps; ++k) sum = Vec::add(sum, Vec::mul(load_sample(rows[k] + i), Vec::set(weights[k])));
+        Vec::store(out + i, sum);
+    }
+}
+
+void horizontal_x4(const float* in, const int* first, const float* weights, int taps, int count, float* out) {
+    for (int i = 0; i < count; ++i) {
+        const float* const pixels = in + 4 * first[i];
+        auto sum = Vec::quad_mul(pixels, weights);
+        for (int k = 4; k < taps; k += 4) sum = Vec::quad_add(sum, Vec::quad_mul(pixels + 4 * k, weights + k));
+        Vec::quad_store(out + 4 * i, sum);
+        weights += taps;
+    }
+}
+
+void horizontal_x1(const float* in, const int* first, const float* weights, int taps, int count, float* out) {
+    for (int i = 0; i < count; ++i) {
+        const float* const pixels = in + first[i];
+        float sum[4];
+        for (int j = 0; j < 4; ++j) sum[j] = pixels[j] * weights[j];
+        for (int k = 4; k < taps; k += 4)
+            for (int j = 0; j < 4; ++j) sum[j] = sum[j] + pixels[k + j] * weights[k + j];
+        out[i] = (sum[0] + sum[2]) + (sum[1] + sum[3]);
+        weights += taps;
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- forms
+
+void x4_to_planes(const float* in, int count, Planes out) {
+    for (int i = 0; i < count; i += Vec::lanes) {
+        F r, g, b;
+        Vec::load_x4(in + 4 * i, r, g, b);
+        Vec::store(plane(out, 0) + i, r);
+        Vec::store(plane(out, 1) + i, g);
+        Vec::store(plane(out, 2) + i, b);
+    }
+}
+
+void u8x4_to_planes(const std::uint8_t* in, int count, Planes out) {
+    for (int i = 0; i < count; i += Vec::lanes) {
+        const I pixels = Vec::load(reinterpret_cast<const std::int32_t*>(in + 4 * i));
+        Vec::store(plane(out, 0) + i, Vec::channel<0>(pixels));
+        Vec::store(plane(out, 1) + i, Vec::channel<1>(pixels));
+        Vec::store(plane(out, 2) + i, Vec::channel<2>(pixels));
+    }
+}
+
+inline I to_level(F v) { return Vec::round_to_int(Vec::min(Vec::max(v, Vec::set(0.0f)), Vec::set(255.0f))); }
+
+void round_to_u8(const float* in, int values, std::uint8_t* out) {
+    for (int i = 0; i < values; i += Vec::lanes) Vec::store_u8(out + i, to_level(Vec::load(in + i)));
+}
+
+void rgb_to_x4(const std::uint8_t* in, int count, std::uint8_t* out) {
+    int i = 0;
+    for (; i + Vec::lanes <= count; i += Vec::lanes) Vec::expand_rgb(in + 3 * i, out + 4 * i);
+    for (; i < count; ++i) {
+        for (int c = 0; c < 3; ++c) out[4 * i + c] = in[3 * i + c];
+        out[4 * i + 3] = 0;
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- color
+
+void color_matrix(Planes pixels, const float* m, const float* low, const float* high, int count) {
+    for (int i = 0; i < count; i += Vec::lanes) {
+        const F r = Vec::load(plane(pixels, 0) + i);
+        const F g = Vec::load(plane(pixels, 1) + i);
+        const F b = Vec::load(plane(pixels, 2) + i);
+        for (int c = 0; c < 3; ++c) {
+            const float* const row = m + 4 * c;
+            F sum = Vec::add(Vec::mul(r, Vec::set(row[0])), Vec::mul(g, Vec::set(row[1])));
+            sum = Vec::add(Vec::add(sum, Vec::mul(b, Vec::set(row[2]))), Vec::set(row[3]));
+            Vec::store(plane(pixels, c) + i, Vec::min(Vec::max(sum, Vec::set(low[c])), Vec::set(high[c])));
+        }
+    }
+}
+
+void color_scale(float* values, float scale, float bias, float low, float high, int count) {
+    for (int i = 0; i < count; i += Vec::lanes) {
+        const F v = Vec::add(Vec::mul(Vec::load(values + i), Vec::set(scale)), Vec::set(bias));
+        Vec::store(values + i, Vec::min(Vec::max(v, Vec::set(low)), Vec::set(high)));
+    }
+}
+
+void lut(float* values, const float* table, int count) {
+    const auto* const bytes = reinterpret_cast<const std::uint8_t*>(table);
+    for (int i = 0; i < count; i += Vec::lanes) {
+        const I level = to_level(Vec::load(values + i));
+        Vec::store(values + i, Vec::gather_float(bytes, Vec::mul(level, Vec::set(4))));
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- store
+
+inline F scaled(const float* p, float scale, float bias) {
+    return Vec::add(Vec::mul(Vec::load(p), Vec::set(scale)), Vec::set(bias));
+}
+
+// `write(i)` puts whole vectors at pixel i; what is left over goes by way of a small buffer, so that nothing is
+// written past the end of the row (the next record's pixels).
+template <class T, class Write>
+inline void in_whole_vectors(int count, int values_per_pixel, T* out, Write write) {
+    int i = 0;
+    for (; i + Vec::lanes <= count; i += Vec::lanes) write(i, out + i * values_per_pixel);
+    if (i < count) {
+        T rest[3 * kBlock + 16];
+        write(i, rest);
+        std::memcpy(out + i * values_per_pixel, rest, sizeof(T) * static_cast<std::size_t>((count - i) * values_per_pixel));
+    }
+}
+
+void store_plane(const float* values, float scale, float bias, Dtype dtype, int count, void* out) {
+    switch (dtype) {
+        case Dtype::float32:
+            return in_whole_vectors(count, 1, static_cast<float*>(out),
+                                    [&](int i, float* p) { Vec::store(p, scaled(values + i, scale, bias)); });
+        case Dtype::float16:
+            return in_whole_vectors(count, 1, static_cast<std::uint16_t*>(out),
+                                    [&](int i, std::uint16_t* p) { Vec::store_half(p, scaled(values + i, scale, bias)); });
+        case Dtype::uint8:
+            return in_whole_vectors(count, 1, static_cast<std::uint8_t*>(out), [&](int i, std::uint8_t* p) {
+                Vec::store_u8(p, to_level(scaled(values + i, scale, bias)));
+            });
+    }
+}
+
+void store_rgb(Planes pixels, const float* scale, const float* bias, Dtype dtype, int count, void* out) {
+    const float *const r = plane(pixels, 0), *const g = plane(pixels, 1), *const b = plane(pixels, 2);
+    const auto red = [&](int i) { return scaled(r + i, scale[0], bias[0]); };
+    const auto green = [&](int i) { return scaled(g + i, scale[1], bias[1]); };
+    const auto blue = [&](int i) { return scaled(b + i, scale[2], bias[2]); };
+    switch (dtype) {
+        case Dtype::float32:
+            return in_whole_vectors(count, 3, static_cast<float*>(out),
+                                    [&](int i, float* p) { Vec::store_rgb(p, red(i), green(i), blue(i)); });
+        case Dtype::float16:
+            return in_whole_vectors(count, 3, static_cast<std::uint16_t*>(out), [&](int i, std::uint16_t* p) {
+                Vec::store_rgb_half(p, red(i), green(i), blue(i));
+            });
+        case Dtype::uint8:
+            return in_whole_vectors(count, 3, static_cast<std::uint8_t*>(out), [&](int i, std::uint8_t* p) {
+                Vec::store_rgb_u8(p, to_level(red(i)), to_level(green(i)), to_level(blue(i)));
+            });
+    }
+}
+
+constexpr Kernels make_table(const char* name) {
+    Kernels k{};
+    k.name = name;
+    k.warp_bilinear = warp<true>;
+    k.warp_nearest = warp<false>;
+    k.vertical_u8 = vertical<std::uint8_t>;
+    k.vertical_f32 = vertical<float>;
+    k.horizontal_x4 = horizontal_x4;
+    k.horizontal_x1 = horizontal_x1;
+    k.x4_to_planes = x4_to_planes;
+    k.u8x4_to_planes = u8x4_to_planes;
+    k.round_to_u8 = round_to_u8;
+    k.rgb_to_x4 = rgb_to_x4;
+    k.color_matrix = color_matrix;
+    k.color_scale = color_scale;
+    k.lut = lut;
+    k.store_plane = store_plane;
+    k.store_rgb = store_rgb;
+    return k;
+}
+
+}  // namespace
+}  // namespace imagefeed

@@ -1,0 +1,478 @@
+// The nanobind bindings, and nothing else. Everything below this file is free of Python: here arrays are checked and
+// kept alive, the GIL is let go, and what went wrong with a record becomes a value that Python can name.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdlib>
+#include <optional>
+#include <type_traits>
+
+#if !defined(_WIN32)
+#include <unistd.h>
+#endif
+
+#include "jobs.hpp"
+#include "kernels.hpp"
+#include "random.hpp"
+#include "recycler.hpp"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+using namespace imagefeed;
+
+namespace {
+
+template <class T, nb::ssize_t N>
+using Array = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+using Fault_ = std::tuple<std::size_t, int, std::string>;
+
+long process_id() {
+#if defined(_WIN32)
+    return 0;  // no fork
+#else
+    return static_cast<long>(getpid());
+#endif
+}
+
+template <class T>
+nb::ndarray<nb::numpy, T> new_array(std::initializer_list<std::size_t> shape, T*& data) {
+    std::size_t count = 1;
+    for (const std::size_t extent : shape) count *= extent;
+    auto memory = std::make_unique<T[]>(count);
+    data = memory.get();
+    nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
+    (void)memory.release();
+    return nb::ndarray<nb::numpy, T>(data, shape, owner);
+}
+
+// ------------------------------------------------------------------------------------------------------ records
+
+struct PyRecords {
+    std::shared_ptr<RecordGroup> group;
+    std::vector<nb::object> owners;  // of bytes and arrays that records point into
+
+    Record& at(std::size_t i) {
+        if (i >= group->records.size()) throw nb::index_error("record out of range");
+        return group->records[i];
+    }
+
+    void set_bytes(std::size_t i, nb::bytes bytes) {
+        Record& record = at(i);
+        record = Record{};
+        record.bytes = static_cast<const std::uint8_t*>(bytes.data());
+        record.size = bytes.size();
+        owners.push_back(std::move(bytes));
+    }
+
+    void set_array(std::size_t i, nb::ndarray<nb::ro, nb::ndim<3>, nb::c_contig, nb::device::cpu> array) {
+        set_view(at(i), array.dtype(), static_cast<const std::uint8_t*>(array.data()), array.shape(0), array.shape(1), array.shape(2));
+        owners.push_back(nb::cast(array));
+    }
+
+    void set_rows(nb::ndarray<nb::ro, nb::ndim<4>, nb::c_contig, nb::device::cpu> arrays, Array<std::int64_t, 1> indices) {
+        if (indices.shape(0) != group->records.size()) throw nb::value_error("one index for every record is expected");
+        const std::size_t bytes = arrays.shape(1) * arrays.shape(2) * arrays.shape(3) * (arrays.dtype().bits / 8);
+        for (std::size_t i = 0; i < indices.shape(0); ++i) {
+            const auto row = static_cast<std::size_t>(indices(i));
+            if (indices(i) < 0 || row >= arrays.shape(0)) throw nb::index_error("array index out of range");
+            set_view(group->records[i], arrays.dtype(), static_cast<const std::uint8_t*>(arrays.data()) + row * bytes,
+                     arrays.shape(1), arrays.shape(2), arrays.shape(3));
+        }
+        owners.push_back(nb::cast(arrays));
+    }
+
+    nb::ndarray<nb::numpy, std::int64_t> sizes() const {
+        std::int64_t* data;
+        auto out = new_array<std::int64_t>({group->records.size(), 2}, data);
+        for (const Record& record : group->records) {
+            *data++ = record.height();
+            *data++ = record.width();
+        }
+        return out;
+    }
+
+    std::vector<std::size_t> foreign() const {
+        std::vector<std::size_t> out;
+        for (std::size_t i = 0; i < group->records.size(); ++i) {
+            const Record& record = group->records[i];
+            if (record.kind == RecordKind::foreign && record.status.is_ok()) out.push_back(i);
+        }
+        return out;
+    }
+
+    std::vector<Fault_> faults() const {
+        std::vector<Fault_> out;
+        for (std::size_t i = 0; i < group->records.size(); ++i) {
+            const Status& status = group->records[i].status;
+            if (!status.is_ok()) out.emplace_back(i, static_cast<int>(status.fault), status.message);
+        }
+        return out;
+    }
+
+private:
+    static void set_view(Record& record, nb::dlpack::dtype dtype, const std::uint8_t* data, std::size_t height,
+                         std::size_t width, std::size_t channels) {
+        if (dtype != nb::dtype<std::uint8_t>() && dtype != nb::dtype<float>()) throw nb::type_error("pictures are uint8 or float32");
+        if (height < 1 || width < 1 || channels < 1 || height > (1 << 22) || width > (1 << 22) || channels > kMaxChannels)
+            throw nb::value_error("a picture has 1 to 2**22 rows and columns, and 1 to 32 channels");
+        record = Record{};
+        record.kind = RecordKind::array;
+        record.array.data = data;
+        record.array.dtype = dtype == nb::dtype<float>() ? Dtype::float32 : Dtype::uint8;
+        record.array.height = static_cast<int>(height);
+        record.array.width = static_cast<int>(width);
+        record.array.channels = static_cast<int>(channels);
+        record.array.row_stride = static_cast<std::ptrdiff_t>(width * channels * (dtype.bits / 8));
+    }
+};
+
+// ------------------------------------------------------------------------------------------------------ programs
+
+struct PyProgram {
+    std::shared_ptr<Program> program = std::make_shared<Program>();
+    std::vector<nb::object> owners;
+    std::size_t rows;
+
+    PyProgram(std::size_t rows_, bool color) : rows(rows_) {
+        program->color = color;
+        store(static_cast<int>(Dtype::uint8), static_cast<int>(Layout::nhwc), {1.0f}, {0.0f});
+    }
+
+    // An array with a row for every record, or one that all share.
+    template <class A>
+    Rows<std::remove_const_t<typename A::Scalar>> take(const A& array, std::size_t values) {
+        if (array.shape(0) != 1 && array.shape(0) != rows) throw nb::value_error("an op has one row for every record, or one for all");
+        std::size_t have = 1;
+        for (std::size_t k = 1; k < array.ndim(); ++k) have *= array.shape(k);
+        if (have != values) throw nb::value_error("an op's array has the wrong shape");
+        owners.push_back(nb::cast(array));
+        return {array.data(), array.shape(0) == 1 ? 0 : values};
+    }
+
+    void region(Array<std::int64_t, 2> region, Array<std::int64_t, 1> denominator) {
+        program->region = take(region, 4);
+        program->denominator = take(denominator, 1);
+        for (std::size_t i = 0; i < denominator.shape(0); ++i) {
+            const std::int64_t d = denominator(i);
+            if (d != 1 && d != 2 && d != 4 && d != 8) throw nb::value_error("a denominator is 1, 2, 4 or 8");
+        }
+    }
+
+    void begin_pass() { program->passes.emplace_back(); }
+
+    PassSpec& last_pass() {
+        if (program->passes.empty()) throw nb::value_error("begin_pass first");
+        return program->passes.back();
+    }
+
+    void warp(Array<double, 3> matrix, Array<std::int64_t, 2> size, int interpolation, int border, std::vector<float> fill, bool antialias) {
+        if (interpolation < 0 || interpolation > static_cast<int>(Interpolation::lanczos) || border < 0 || border > static_cast<int>(Border::wrap))
+            throw nb::value_error("unknown interpolation or border");
+        PassSpec& pass = last_pass();
+        pass.has_warp = true;
+        pass.warp.matrix = take(matrix, 9);
+        pass.warp.size = take(size, 2);
+        pass.warp.interpolation = static_cast<Interpolation>(interpolation);
+        pass.warp.border = static_cast<Border>(border);
+        pass.warp.antialias = antialias;
+        spread(fill, pass.warp.fill);
+    }
+
+    void color_matrix(Array<float, 3> matrix, Array<float, 2> low, Array<float, 2> high, bool diagonal) {
+        PointSpec point{};
+        point.kind = diagonal ? PointSpec::Kind::scale : PointSpec::Kind::color_matrix;
+        point.matrix = take(matrix, 12);
+        point.low = take(low, 3);
+        point.high = take(high, 3);
+        last_pass().points.push_back(point);
+    }
+
+    void lut(Array<std::uint8_t, 3> table) {
+        PointSpec point{};
+        point.kind = PointSpec::Kind::lut;
+        if (table.shape(2) < 1 || table.shape(2) > kMaxChannels) throw nb::value_error("a table has 1 to 32 channels");
+        point.table_channels = static_cast<int>(table.shape(2));
+        point.table = take(table, 256 * table.shape(2));
+        last_pass().points.push_back(point);
+    }
+
+    void store(int dtype, int layout, std::vector<float> scale, std::vector<float> bias) {
+        program->store.dtype = static_cast<Dtype>(dtype);
+        program->store.layout = static_cast<Layout>(layout);
+        spread(scale, program->store.scale);
+        spread(bias, program->store.bias);
+    }
+
+private:
+    // One value for all channels, or one for each.
+    static void spread(const std::vector<float>& values, float* out) {
+        if (values.empty() || values.size() > kMaxChannels) throw nb::value_error("1 to 32 values expected");
+        for (std::size_t c = 0; c < kMaxChannels; ++c) out[c] = values[std::min(c, values.size() - 1)];
+    }
+};
+
+// ------------------------------------------------------------------------------------------------------ jobs
+
+// A job in Python's hands, with all that its threads look at. Dropping it ends it first.
+struct PyJob {
+    std::shared_ptr<Job> job;
+    std::vector<nb::object> keep;
+    long process = process_id();
+
+    PyJob(std::shared_ptr<Job> job_, std::vector<nb::object> keep_) : job(std::move(job_)), keep(std::move(keep_)) {}
+    PyJob(PyJob&&) = default;
+    ~PyJob() {
+        if (!job || process != process_id()) return;  // in a forked child nobody will ever finish it
+        job->cancel();
+        const nb::gil_scoped_release unlocked;
+        job->wait();
+    }
+
+    bool wait(int milliseconds) {
+        const nb::gil_scoped_release unlocked;
+        return job->wait(std::chrono::milliseconds(milliseconds));
+    }
+
+    std::vector<Fault_> faults() const {
+        std::vector<Fault_> out;
+        const auto* const render = dynamic_cast<const RenderJob*>(job.get());
+        if (render == nullptr) return out;
+        for (std::size_t i = 0; i < render->statuses().size(); ++i) {
+            const Status& status = render->statuses()[i];
+            if (!status.is_ok()) out.emplace_back(i, static_cast<int>(status.fault), status.message);
+        }
+        return out;
+    }
+};
+
+using Output = nb::ndarray<nb::ndim<4>, nb::c_contig, nb::device::cpu>;
+using SingleOutput = nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+
+class PyPool {
+public:
+    explicit PyPool(unsigned threads) : pool_(std::make_unique<Pool>(check(threads))), clock_(std::make_shared<StageClock>()) {}
+    ~PyPool() {
+        if (process_ != process_id()) {
+            (void)pool_.release();  // a forked child has no such threads to join
+            return;
+        }
+        const nb::gil_scoped_release unlocked;
+        pool_.reset();
+    }
+
+    unsigned threads() const { return pool_->threads(); }
+    std::tuple<std::int64_t, std::int64_t, std::int64_t> times() const { return {clock_->read, clock_->decode, clock_->draw}; }
+
+    // `files` empty: the records hold their bytes.
+    PyJob fetch(nb::handle records, std::vector<std::string> files, std::int64_t most_pixels) {
+        auto& group = nb::cast<PyRecords&>(records);
+        if (!files.empty() && files.size() != group.group->records.size()) throw nb::value_error("one file for every record is expected");
+        return submit(std::make_shared<FetchJob>(group.group, std::move(files), most_pixels, clock_), {nb::borrow(records)});
+    }
+
+    // Into the rows of one batch array.
+    PyJob render(nb::handle records, nb::handle program, std::size_t first, Output out) {
+        const auto& spec = nb::cast<PyProgram&>(program).program->store;
+        const bool planes = spec.layout == Layout::nchw;
+        const std::size_t bytes = check_dtype(spec.dtype, out.dtype());
+        const auto height = static_cast<int>(out.shape(planes ? 2 : 1)), width = static_cast<int>(out.shape(planes ? 3 : 2));
+        const auto channels = static_cast<int>(out.shape(planes ? 1 : 3));
+        const std::size_t record_bytes = out.shape(1) * out.shape(2) * out.shape(3) * bytes;
+        std::vector<Slot> slots(out.shape(0));
+        for (std::size_t i = 0; i < slots.size(); ++i)
+            slots[i] = {static_cast<std::uint8_t*>(out.data()) + i * record_bytes, height, width, channels};
+        return render_slots(records, program, first, std::move(slots), {nb::cast(out)});
+    }
+
+    // Into one array each; for pictures of several sizes.
+    PyJob render_each(nb::handle records, nb::handle program, std::vector<SingleOutput> outs) {
+        const auto& spec = nb::cast<PyProgram&>(program).program->store;
+        std::vector<Slot> slots;
+        std::vector<nb::object> keep;
+        for (SingleOutput& out : outs) {
+            check_dtype(spec.dtype, out.dtype());
+            if (spec.layout != Layout::nhwc) throw nb::value_error("single pictures are channels-last");
+            slots.push_back({out.data(), static_cast<int>(out.shape(0)), static_cast<int>(out.shape(1)), static_cast<int>(out.shape(2))});
+            keep.push_back(nb::cast(out));
+        }
+        return render_slots(records, program, 0, std::move(slots), std::move(keep));
+    }
+
+private:
+    static unsigned check(unsigned threads) {
+        if (threads < 1 || threads > 1024) throw nb::value_error("1 to 1024 threads expected");
+        return threads;
+    }
+
+    static std::size_t check_dtype(Dtype dtype, nb::dlpack::dtype given) {
+        const bool fits = dtype == Dtype::uint8     ? given == nb::dtype<std::uint8_t>()
+                          : dtype == Dtype::float32 ? given == nb::dtype<float>()
+                                                    : given.bits == 16 && given.lanes == 1;
+        if (!fits) throw nb::type_error("the output's dtype is not the program's");
+        return given.bits / 8;
+    }
+
+    PyJob render_slots(nb::handle records, nb::handle program, std::size_t first, std::vector<Slot> slots, std::vector<nb::object> keep) {
+        auto& group = nb::cast<PyRecords&>(records);
+        auto& plan = nb::cast<PyProgram&>(program);
+        const std::size_t count = group.group->records.size();
+        if (plan.rows != count || first > count || slots.size() > count - first) throw nb::value_error("records, program and output do not match");
+        if (plan.program->passes.empty()) throw nb::value_error("a program has at least one pass");
+        for (const Slot& slot : slots)
+            if (slot.channels > kMaxChannels) throw nb::value_error("at most 32 channels");
+        keep.push_back(nb::borrow(records));
+        keep.push_back(nb::borrow(program));
+        return submit(std::make_shared<RenderJob>(group.group, plan.program, first, std::move(slots), clock_), std::move(keep));
+    }
+
+    PyJob submit(std::shared_ptr<Job> job, std::vector<nb::object> keep) {
+        if (process_ != process_id())
+            throw std::runtime_error("this loader's threads stayed behind in the process that forked: make the Loader in the child process");
+        PyJob handle(job, std::move(keep));
+        pool_->submit(std::move(job));
+        return handle;
+    }
+
+    std::unique_ptr<Pool> pool_;
+    std::shared_ptr<StageClock> clock_;
+    long process_ = process_id();
+};
+
+// ------------------------------------------------------------------------------------------------------ memory
+
+struct PyRecycler {
+    std::shared_ptr<Recycler> recycler;
+
+    explicit PyRecycler(std::size_t most_idle) : recycler(std::make_shared<Recycler>(most_idle)) {}
+
+    // A byte array whose memory comes back here when the last view of it is gone.
+    nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>> take(std::size_t bytes) {
+        struct Lease {
+            std::shared_ptr<Recycler> home;
+            Recycler::Block block;
+        };
+        auto lease = std::make_unique<Lease>(Lease{recycler, recycler->acquire(bytes)});
+        void* const data = lease->block.data;
+        nb::capsule owner(lease.get(), [](void* p) noexcept {
+            const std::unique_ptr<Lease> ended(static_cast<Lease*>(p));
+            ended->home->release(ended->block);
+        });
+        (void)lease.release();
+        return nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<1>>(data, {bytes}, owner);
+    }
+};
+
+// ------------------------------------------------------------------------------------------------------ one picture
+
+nb::object jpeg_header(nb::bytes bytes) {
+    JpegDecoder decoder;
+    JpegHeader header;
+    const Status status = decoder.read_header(static_cast<const std::uint8_t*>(bytes.data()), bytes.size(), header);
+    if (!status.is_ok()) throw nb::value_error(status.message.c_str());
+    nb::dict out;
+    out["width"] = header.width;
+    out["height"] = header.height;
+    out["components"] = header.components;
+    out["orientation"] = header.orientation;
+    out["supported"] = header.supported;
+    out["complete"] = header.complete;
+    return out;
+}
+
+// The pixels that are held, as four bytes each (or one), and where they begin.
+std::tuple<nb::ndarray<nb::numpy, std::uint8_t>, int, int> decode_jpeg(nb::bytes bytes, std::optional<std::tuple<int, int, int, int>> region,
+                                                                      int denominator, bool color) {
+    JpegDecoder decoder;
+    Buffer memory;
+    Picture picture;
+    Region wanted{0, 0, 1 << 30, 1 << 30};
+    if (region) wanted = {std::get<1>(*region), std::get<0>(*region), std::get<3>(*region), std::get<2>(*region)};
+    const auto* const data = static_cast<const std::uint8_t*>(bytes.data());
+    const std::size_t size = bytes.size();
+    Status status;
+    {
+        const nb::gil_scoped_release unlocked;
+        status = decoder.decode(data, size, wanted, denominator, color, memory, picture);
+    }
+    if (!status.is_ok()) throw nb::value_error(status.message.c_str());
+    std::uint8_t* out;
+    const auto height = static_cast<std::size_t>(picture.held.height()), width = static_cast<std::size_t>(picture.held.width());
+    auto array = new_array<std::uint8_t>({height, width, color ? std::size_t{4} : std::size_t{1}}, out);
+    std::memcpy(out, picture.data, height * width * (color ? 4 : 1));
+    return {array, picture.held.y0, picture.held.x0};
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    nb::set_leak_warnings(false);  // a loader that lives until the interpreter ends is no leak
+
+    if (const char* wanted = std::getenv("IMAGEFEED_SIMD"); wanted != nullptr && !select_kernels(wanted))
+        throw nb::import_error((std::string("IMAGEFEED_SIMD=") + wanted + ": this processor or build has no such kernels; use portable, avx2 or avx512").c_str());
+    m.def("simd", [] { return std::string(kernels().name); });
+    m.def("select_simd", &select_kernels, "name"_a);
+
+    m.def("uniform", [](std::uint64_t seed, std::uint64_t epoch, std::uint64_t step, Array<std::int64_t, 1> records, std::size_t count) {
+        double* data;
+        auto out = new_array<double>({records.shape(0), count}, data);
+        fill_uniform({seed, epoch}, step, records.data(), records.shape(0), count, data);
+        return out;
+    }, "seed"_a, "epoch"_a, "step"_a, "records"_a, "count"_a);
+    m.def("uniform_steps", [](std::uint64_t seed, std::uint64_t epoch, Array<std::int64_t, 1> steps, Array<std::int64_t, 1> counts, Array<std::int64_t, 1> records) {
+        if (steps.shape(0) != counts.shape(0)) throw nb::value_error("one count for every step is expected");
+        std::size_t total = 0;
+        for (std::size_t k = 0; k < counts.shape(0); ++k) {
+            if (counts(k) < 0) throw nb::value_error("a count is negative");
+            total += static_cast<std::size_t>(counts(k));
+        }
+        double* data;
+        auto out = new_array<double>({records.shape(0), total}, data);
+        fill_uniform_steps({seed, epoch}, steps.data(), counts.data(), steps.shape(0), records.data(), records.shape(0), data);
+        return out;
+    }, "seed"_a, "epoch"_a, "steps"_a, "counts"_a, "records"_a);
+
+    m.def("jpeg_header", &jpeg_header, "data"_a);
+    m.def("decode_jpeg", &decode_jpeg, "data"_a, "region"_a = nb::none(), "denominator"_a = 1, "color"_a = true);
+
+    nb::class_<PyRecords>(m, "Records")
+        .def("__init__", [](PyRecords* self, std::size_t count) { new (self) PyRecords{std::make_shared<RecordGroup>(count), {}}; }, "count"_a)
+        .def("__len__", [](const PyRecords& self) { return self.group->records.size(); })
+        .def("set_bytes", &PyRecords::set_bytes, "index"_a, "data"_a)
+        .def("set_array", &PyRecords::set_array, "index"_a, "array"_a)
+        .def("set_rows", &PyRecords::set_rows, "arrays"_a, "indices"_a)
+        .def("bytes", [](PyRecords& self, std::size_t i) { return nb::bytes(self.at(i).bytes, self.at(i).size); }, "index"_a)
+        .def("orientation", [](PyRecords& self, std::size_t i) { return self.at(i).header.orientation; }, "index"_a)
+        .def("sizes", &PyRecords::sizes)
+        .def("foreign", &PyRecords::foreign)
+        .def("faults", &PyRecords::faults);
+
+    nb::class_<PyProgram>(m, "Program")
+        .def(nb::init<std::size_t, bool>(), "rows"_a, "color"_a = true)
+        .def("region", &PyProgram::region, "region"_a, "denominator"_a)
+        .def("begin_pass", &PyProgram::begin_pass)
+        .def("warp", &PyProgram::warp, "matrix"_a, "size"_a, "interpolation"_a, "border"_a, "fill"_a, "antialias"_a)
+        .def("color_matrix", &PyProgram::color_matrix, "matrix"_a, "low"_a, "high"_a, "diagonal"_a)
+        .def("lut", &PyProgram::lut, "table"_a)
+        .def("store", &PyProgram::store, "dtype"_a, "layout"_a, "scale"_a, "bias"_a);
+
+    nb::class_<PyJob>(m, "Job")
+        .def("wait", &PyJob::wait, "milliseconds"_a)
+        .def("cancel", [](PyJob& self) { self.job->cancel(); })
+        .def("faults", &PyJob::faults);
+
+    nb::class_<PyPool>(m, "Pool")
+        .def(nb::init<unsigned>(), "threads"_a)
+        .def_prop_ro("threads", &PyPool::threads)
+        .def("times", &PyPool::times)
+        .def("fetch", &PyPool::fetch, "records"_a, "files"_a, "most_pixels"_a)
+        .def("render", &PyPool::render, "records"_a, "program"_a, "first"_a, "out"_a)
+        .def("render_each", &PyPool::render_each, "records"_a, "program"_a, "outs"_a);
+
+    nb::class_<PyRecycler>(m, "Recycler")
+        .def(nb::init<std::size_t>(), "most_idle"_a)
+        .def("take", &PyRecycler::take, "bytes"_a);
+}

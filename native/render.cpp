@@ -1,0 +1,264 @@
+#include "render.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "orient.hpp"
+
+namespace imagefeed {
+namespace {
+
+constexpr std::size_t kKeptMemory = std::size_t{64} << 20;
+// Scaled decoding smooths with its own kernel; two scaled pixels of context are enough for it, as for a full decode.
+constexpr int kScaledMargin = 2;
+
+int divide_up(int value, int by) { return (value + by - 1) / by; }
+
+std::string describe(int height, int width) { return std::to_string(height) + "x" + std::to_string(width); }
+
+Region region_of(const Program& program, std::size_t row, int height, int width) {
+    Region region{0, 0, width, height};
+    if (program.region.data == nullptr) return region;
+    const std::int64_t* const r = program.region.at(row);
+    const auto bound = [](std::int64_t v, int low, int high) {
+        return static_cast<int>(std::clamp<std::int64_t>(v, low, high));
+    };
+    region.y0 = bound(r[0], 0, height - 1);
+    region.x0 = bound(r[1], 0, width - 1);
+    region.y1 = bound(r[2], region.y0 + 1, height);
+    region.x1 = bound(r[3], region.x0 + 1, width);
+    return region;
+}
+
+Region scaled_region(const Region& r, int denominator) {
+    if (denominator == 1) return r;
+    return {r.x0 / denominator - kScaledMargin, r.y0 / denominator - kScaledMargin,
+            divide_up(r.x1, denominator) + kScaledMargin, divide_up(r.y1, denominator) + kScaledMargin};
+}
+
+Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, Warp& warp) {
+    const double* const m = spec.matrix.at(row);
+    for (int k = 0; k < 9; ++k) {
+        if (!std::isfinite(m[k])) return Status::fail(Fault::plan, "a warp matrix is not finite");
+        warp.matrix[k] = k < 6 ? m[k] / denominator : m[k];
+    }
+    const std::int64_t* const size = spec.size.at(row);
+    if (size[0] < 1 || size[1] < 1 || size[0] > (1 << 20) || size[1] > (1 << 20))
+        return Status::fail(Fault::plan, "a warp's size is " + std::to_string(size[0]) + "x" + std::to_string(size[1]));
+    warp.height = static_cast<int>(size[0]);
+    warp.width = static_cast<int>(size[1]);
+    warp.interpolation = spec.interpolation;
+    warp.border = spec.border;
+    warp.antialias = spec.antialias;
+    std::copy(spec.fill, spec.fill + kMaxChannels, warp.fill);
+    return Status::ok();
+}
+
+// A row of a picture as it is, without a warp.
+void plain_row(const Picture& in, int y, Planes out) {
+    const std::uint8_t* const row = in.data + (y - in.held.y0) * in.row_stride;
+    const int count = in.held.width();
+    if (in.samples == Samples::color8x4) {
+        kernels().u8x4_to_planes(row, count, out);
+    } else if (in.samples == Samples::gray8) {
+        const float one = 1.0f;
+        kernels().vertical_u8(&row, &one, 1, count, out.data);
+    } else {
+        for (int c = 0; c < in.channels; ++c)
+            std::memcpy(out.channel(c), row + c * in.plane_stride, static_cast<std::size_t>(count) * sizeof(float));
+    }
+}
+
+// A table's levels as floats, `channels` x 256.
+void expand_table(const PointSpec& point, std::size_t row, std::size_t channels, float* table) {
+    const std::uint8_t* const levels = point.table.at(row);
+    const auto columns = static_cast<std::size_t>(point.table_channels);
+    for (std::size_t c = 0; c < channels; ++c)
+        for (std::size_t i = 0; i < 256; ++i) *table++ = levels[i * columns + std::min(c, columns - 1)];
+}
+
+void apply_point(const PointSpec& point, std::size_t row, int channels, int count, const float* table, Planes pixels) {
+    const Kernels& k = kernels();
+    if (point.kind == PointSpec::Kind::lut) {
+        for (int c = 0; c < channels; ++c) k.lut(pixels.channel(c), table + 256 * c, count);
+        return;
+    }
+    const float *const m = point.matrix.at(row), *const low = point.low.at(row), *const high = point.high.at(row);
+    if (point.kind == PointSpec::Kind::color_matrix) {
+        k.color_matrix(pixels, m, low, high, count);
+        return;
+    }
+    for (int c = 0; c < channels; ++c) {
+        const int d = std::min(c, 2);
+        k.color_scale(pixels.channel(c), m[5 * d], m[4 * d + 3], low[d], high[d], count);
+    }
+}
+
+std::size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::uint8 ? 1 : dtype == Dtype::float16 ? 2 : 4; }
+
+}  // namespace
+
+Status Renderer::load_array(const ArrayView& array, const Region& region, Picture& picture) {
+    picture = Picture{};
+    picture.width = array.width;
+    picture.height = array.height;
+    picture.channels = array.channels;
+    picture.held = region;
+    const auto rows = static_cast<std::size_t>(region.height());
+    const auto padded = static_cast<std::size_t>(round_up(region.width(), kBlock));
+    const bool bytes = array.dtype == Dtype::uint8;
+    const auto pixel_bytes = static_cast<std::ptrdiff_t>(array.channels) * (bytes ? 1 : 4);
+    const std::uint8_t* from = array.data + region.y0 * array.row_stride + region.x0 * pixel_bytes;
+    if (bytes && (array.channels == 1 || array.channels == 3)) {
+        const bool color = array.channels == 3;
+        picture.samples = color ? Samples::color8x4 : Samples::gray8;
+        const std::size_t pitch = padded * (color ? 4 : 1);
+        auto* const pixels = decoded_.reserve<std::uint8_t>(checked_product(pitch, rows));
+        for (std::size_t y = 0; y < rows; ++y, from += array.row_stride) {
+            if (color) {
+                kernels().rgb_to_x4(from, region.width(), pixels + y * pitch);
+            } else {
+                std::memcpy(pixels + y * pitch, from, static_cast<std::size_t>(region.width()));
+            }
+        }
+        picture.data = pixels;
+        picture.row_stride = static_cast<std::ptrdiff_t>(pitch);
+        return Status::ok();
+    }
+    picture.samples = Samples::planar_f32;
+    const std::size_t plane = checked_product(padded, rows);
+    const auto channels = static_cast<std::size_t>(array.channels);
+    float* const out = decoded_.reserve<float>(checked_product(plane, channels));
+    for (std::size_t y = 0; y < rows; ++y, from += array.row_stride) {
+        const auto* const values = reinterpret_cast<const float*>(from);
+        for (std::size_t x = 0; x < static_cast<std::size_t>(region.width()); ++x)
+            for (std::size_t c = 0; c < channels; ++c)
+                out[c * plane + y * padded + x] = bytes ? static_cast<float>(from[x * channels + c]) : values[x * channels + c];
+    }
+    picture.data = reinterpret_cast<const std::uint8_t*>(out);
+    picture.row_stride = static_cast<std::ptrdiff_t>(padded * sizeof(float));
+    picture.plane_stride = static_cast<std::ptrdiff_t>(plane * sizeof(float));
+    return Status::ok();
+}
+
+Status Renderer::load(const Record& record, const Program& program, std::size_t row, Picture& picture, int& denominator) {
+    denominator = 1;
+    if (!record.status.is_ok()) return record.status;
+    Region seen = region_of(program, row, record.height(), record.width());
+    if (record.kind == RecordKind::array) return load_array(record.array, seen, picture);
+    if (record.kind != RecordKind::jpeg) return Status::fail(Fault::decode, "the picture was never decoded");
+    if (program.denominator.data != nullptr) denominator = static_cast<int>(*program.denominator.at(row));
+    const JpegHeader& header = record.header;
+    // A file that lacks its end is decoded whole: only then is it known whether pixels are missing.
+    if (!header.complete) seen = {0, 0, record.width(), record.height()};
+    const Region region = seen_to_stored(scaled_region(seen, denominator), header.orientation,
+                                         divide_up(header.width, denominator), divide_up(header.height, denominator));
+    Status status = decoder_.decode(record.bytes, record.size, region, denominator, program.color, decoded_, picture);
+    if (status.is_ok()) orient(picture, header.orientation, oriented_);
+    return status;
+}
+
+Status Renderer::check_slot(int height, int width, int channels, const Slot& slot) const {
+    if (height == slot.height && width == slot.width && channels == slot.channels) return Status::ok();
+    return Status::fail(Fault::plan, "the picture comes out as " + describe(height, width) + "x" + std::to_string(channels) +
+                                         " and its place in the batch is " + describe(slot.height, slot.width) + "x" +
+                                         std::to_string(slot.channels));
+}
+
+void Renderer::store_row(Planes pixels, int y, const StoreSpec& store, const Slot& slot) {
+    const Kernels& k = kernels();
+    auto* const out = static_cast<std::uint8_t*>(slot.data);
+    const std::size_t bytes = dtype_bytes(store.dtype);
+    const auto width = static_cast<std::size_t>(slot.width), channels = static_cast<std::size_t>(slot.channels);
+    const auto line = static_cast<std::size_t>(y);
+    if (store.layout == Layout::nchw || channels == 1) {
+        const std::size_t plane = static_cast<std::size_t>(slot.height) * width;
+        for (std::size_t c = 0; c < channels; ++c)
+            k.store_plane(pixels.channel(static_cast<int>(c)), store.scale[c], store.bias[c], store.dtype, slot.width,
+                          out + (c * plane + line * width) * bytes);
+        return;
+    }
+    std::uint8_t* const row = out + line * width * channels * bytes;
+    if (channels == 3) {
+        k.store_rgb(pixels, store.scale, store.bias, store.dtype, slot.width, row);
+        return;
+    }
+    auto* const packed = packed_.reserve<std::uint8_t>(width * bytes);
+    for (std::size_t c = 0; c < channels; ++c) {
+        k.store_plane(pixels.channel(static_cast<int>(c)), store.scale[c], store.bias[c], store.dtype, slot.width, packed);
+        for (std::size_t x = 0; x < width; ++x) std::memcpy(row + (x * channels + c) * bytes, packed + x * bytes, bytes);
+    }
+}
+
+Status Renderer::run_pass(const Picture& in, const PassSpec& pass, std::size_t row, int denominator,
+                          const Program& program, const Slot* slot, Picture& out, Buffer& memory) {
+    Warp warp{};
+    warp.height = in.height;
+    warp.width = in.width;
+    Picture shrunk;
+    if (pass.has_warp) {
+        Status status = make_warp(pass.warp, row, denominator, warp);
+        if (status.is_ok()) status = Sampler::prepare(in, warp, sampler_, shrunk);
+        if (!status.is_ok()) return status;
+    }
+    if (slot != nullptr) {
+        if (Status status = check_slot(warp.height, warp.width, in.channels, *slot); !status.is_ok()) return status;
+    }
+    // One block more than a row: samplers write whole blocks.
+    const auto padded = static_cast<std::size_t>(round_up(warp.width, kBlock) + kBlock);
+    const auto channels = static_cast<std::size_t>(in.channels);
+    const auto lines = static_cast<std::size_t>(warp.height);
+    const std::size_t plane = slot != nullptr ? padded : checked_product(padded, lines);
+    float* const pixels = (slot != nullptr ? planes_ : memory).reserve<float>(checked_product(plane, std::max<std::size_t>(channels, 3)));
+    const std::size_t table_size = 256 * channels;
+    float* const tables = table_.reserve<float>(table_size * pass.points.size());
+    for (std::size_t k = 0; k < pass.points.size(); ++k) {
+        if (pass.points[k].kind == PointSpec::Kind::lut) expand_table(pass.points[k], row, channels, tables + k * table_size);
+    }
+    std::optional<Sampler> sampler;
+    if (pass.has_warp) sampler.emplace(in, warp, sampler_, shrunk);
+    for (int y = 0; y < warp.height; ++y) {
+        const Planes line{pixels + (slot != nullptr ? 0 : static_cast<std::size_t>(y) * padded), plane};
+        if (sampler) {
+            sampler->row(y, line);
+        } else {
+            plain_row(in, y, line);
+        }
+        for (std::size_t k = 0; k < pass.points.size(); ++k)
+            apply_point(pass.points[k], row, in.channels, warp.width, tables + k * table_size, line);
+        if (slot != nullptr) store_row(line, y, program.store, *slot);
+    }
+    out = Picture{};
+    out.samples = Samples::planar_f32;
+    out.channels = in.channels;
+    out.width = warp.width;
+    out.height = warp.height;
+    out.held = {0, 0, warp.width, warp.height};
+    out.data = reinterpret_cast<const std::uint8_t*>(pixels);
+    out.row_stride = static_cast<std::ptrdiff_t>(padded * sizeof(float));
+    out.plane_stride = static_cast<std::ptrdiff_t>(plane * sizeof(float));
+    return Status::ok();
+}
+
+Status Renderer::render(const Record& record, const Program& program, std::size_t row, const Slot& slot) {
+    using Clock = std::chrono::steady_clock;
+    const auto begin = Clock::now();
+    Picture picture;
+    int denominator = 1;
+    Status status = load(record, program, row, picture, denominator);
+    decode_nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
+    for (std::size_t k = 0; status.is_ok() && k < program.passes.size(); ++k) {
+        const bool last = k + 1 == program.passes.size();
+        Picture out;
+        status = run_pass(picture, program.passes[k], row, k == 0 ? denominator : 1, program, last ? &slot : nullptr, out,
+                          intermediate_[k % 2]);
+        picture = out;
+    }
+    for (Buffer* buffer : {&decoded_, &oriented_, &sampler_.shrunk, &intermediate_[0], &intermediate_[1]}) buffer->trim(kKeptMemory);
+    return status;
+}
+
+}  // namespace imagefeed

@@ -1,0 +1,94 @@
+// Runs the plan of one record, end to end: decode the region, sample, color, store into the slot of the batch.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "buffer.hpp"
+#include "jpeg.hpp"
+#include "kernels.hpp"
+#include "record.hpp"
+#include "sampler.hpp"
+#include "status.hpp"
+
+namespace imagefeed {
+
+// An array with a row for every record, or one row that all share.
+template <class T>
+struct Rows {
+    const T* data = nullptr;
+    std::size_t stride = 0;  // 0 where shared
+
+    const T* at(std::size_t row) const { return data + row * stride; }
+};
+
+struct WarpSpec {
+    Rows<double> matrix;        // 9
+    Rows<std::int64_t> size;    // height, width
+    Interpolation interpolation;
+    Border border;
+    bool antialias;
+    float fill[kMaxChannels];
+};
+
+struct PointSpec {
+    enum class Kind { color_matrix, scale, lut } kind;
+    Rows<float> matrix;         // 3 x 4, or of a scale its diagonal and last column
+    Rows<float> low, high;      // 3
+    Rows<std::uint8_t> table;   // 256 x table_channels
+    int table_channels = 1;
+};
+
+// At most one warp, then pointwise work on its rows.
+struct PassSpec {
+    bool has_warp = false;
+    WarpSpec warp;
+    std::vector<PointSpec> points;
+};
+
+enum class Layout : int { nhwc, nchw };
+
+struct StoreSpec {
+    Dtype dtype = Dtype::uint8;
+    Layout layout = Layout::nhwc;
+    float scale[kMaxChannels];
+    float bias[kMaxChannels];
+};
+
+struct Program {
+    std::vector<PassSpec> passes;
+    Rows<std::int64_t> region;       // y0, x0, y1, x1 of the first pass's source at full size; null: all of it
+    Rows<std::int64_t> denominator;  // 1, 2, 4 or 8; null: 1
+    bool color = true;               // JPEGs become RGB, or else gray
+    StoreSpec store;
+};
+
+// Where one record's pixels go: `height` x `width` x `channels`.
+struct Slot {
+    void* data = nullptr;
+    int height = 0, width = 0, channels = 0;
+};
+
+// What one worker keeps from record to record.
+class Renderer {
+public:
+    Status render(const Record& record, const Program& program, std::size_t row, const Slot& slot);
+    JpegDecoder& decoder() { return decoder_; }
+
+    std::int64_t decode_nanoseconds = 0;  // of the last record
+
+private:
+    Status load(const Record& record, const Program& program, std::size_t row, Picture& picture, int& denominator);
+    Status load_array(const ArrayView& array, const Region& region, Picture& picture);
+    Status run_pass(const Picture& in, const PassSpec& pass, std::size_t row, int denominator, const Program& program,
+                    const Slot* slot, Picture& out, Buffer& memory);
+    Status check_slot(int height, int width, int channels, const Slot& slot) const;
+    void store_row(Planes pixels, int y, const StoreSpec& store, const Slot& slot);
+
+    JpegDecoder decoder_;
+    SamplerMemory sampler_;
+    Buffer decoded_, oriented_, planes_, packed_, table_;
+    Buffer intermediate_[2];
+};
+
+}  // namespace imagefeed

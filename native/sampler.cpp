@@ -1,0 +1,255 @@
+#include "sampler.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace imagefeed {
+namespace {
+
+// Extended rows are bounded: a border that repeats a picture millions of times is a mistake in a matrix.
+constexpr int kMostColumns = 1 << 20;
+
+int clamp_to_row(const Picture& in, int y) { return std::clamp(y, in.held.y0, in.held.y1 - 1); }
+
+// How much a matrix shrinks along the source's axes at the centre of the output.
+void shrink_factors(const Warp& warp, double& fx, double& fy) {
+    const double* const m = warp.matrix;
+    const double u = warp.width / 2.0, v = warp.height / 2.0;
+    const double w = m[6] * u + m[7] * v + m[8];
+    const double x = (m[0] * u + m[1] * v + m[2]) / w, y = (m[3] * u + m[4] * v + m[5]) / w;
+    fx = std::hypot((m[0] - x * m[6]) / w, (m[1] - x * m[7]) / w);
+    fy = std::hypot((m[3] - y * m[6]) / w, (m[4] - y * m[7]) / w);
+    fx = std::isfinite(fx) ? std::max(1.0, fx) : 1.0;
+    fy = std::isfinite(fy) ? std::max(1.0, fy) : 1.0;
+}
+
+int shrunk_size(int size, double factor) {
+    return factor > 1.0 ? std::max(1, static_cast<int>(std::lrint(size / factor))) : size;
+}
+
+// The part of a resized axis that the part in memory can fill.
+AxisMap shrink_map(int size, int shrunk, int held_begin, int held_end) {
+    const double scale = static_cast<double>(size) / shrunk;
+    AxisMap map;
+    map.scale = scale;
+    map.size = size;
+    map.begin = std::min(shrunk - 1, static_cast<int>(std::floor(held_begin / scale)));
+    map.end = std::max(map.begin + 1, std::min(shrunk, static_cast<int>(std::ceil(held_end / scale))));
+    return map;
+}
+
+// An intermediate picture of the size that the output needs, so that four neighbours are enough.
+Status shrink(const Picture& in, const Warp& warp, int width, int height, SamplerMemory& memory, Picture& out) {
+    const AxisMap x = shrink_map(in.width, width, in.held.x0, in.held.x1);
+    const AxisMap y = shrink_map(in.height, height, in.held.y0, in.held.y1);
+    Warp resize = warp;
+    resize.interpolation = Interpolation::bilinear;
+    resize.border = Border::none;
+    resize.antialias = true;
+    if (Status status = SeparableRows::prepare(in, x, y, resize, memory.separable); !status.is_ok()) return status;
+    SeparableRows rows(in, resize, memory.separable);
+
+    const int columns = x.end - x.begin, lines = y.end - y.begin;
+    const auto padded = static_cast<std::size_t>(round_up(columns, kBlock));
+    out = in;
+    out.width = width;
+    out.height = height;
+    out.held = {x.begin, y.begin, x.end, y.end};
+    const Kernels& k = kernels();
+    if (in.samples == Samples::planar_f32) {
+        const std::size_t plane = checked_product(padded, static_cast<std::size_t>(lines));
+        auto* const memory_f32 = memory.shrunk.reserve<float>(checked_product(plane, static_cast<std::size_t>(in.channels)));
+        for (int line = 0; line < lines; ++line)
+            rows.planes(line, {memory_f32 + static_cast<std::size_t>(line) * padded, plane});
+        out.data = reinterpret_cast<std::uint8_t*>(memory_f32);
+        out.row_stride = static_cast<std::ptrdiff_t>(padded * sizeof(float));
+        out.plane_stride = static_cast<std::ptrdiff_t>(plane * sizeof(float));
+        return Status::ok();
+    }
+    const int samples = in.samples == Samples::gray8 ? 1 : 4;
+    const std::size_t pitch = padded * static_cast<std::size_t>(samples);
+    auto* const pixels = memory.shrunk.reserve<std::uint8_t>(checked_product(pitch, static_cast<std::size_t>(lines)));
+    std::vector<float> gray(samples == 1 ? padded : 0);
+    for (int line = 0; line < lines; ++line) {
+        const float* row;
+        if (samples == 1) {
+            rows.planes(line, {gray.data(), padded});
+            row = gray.data();
+        } else {
+            row = rows.interleaved(line);
+        }
+        k.round_to_u8(row, columns * samples, pixels + static_cast<std::size_t>(line) * pitch);
+    }
+    out.data = pixels;
+    out.row_stride = static_cast<std::ptrdiff_t>(pitch);
+    out.plane_stride = 0;
+    return Status::ok();
+}
+
+}  // namespace
+
+Status SeparableRows::prepare(const Picture& in, const AxisMap& x_map, const AxisMap& y_map, const Warp& warp,
+                              Memory& memory) {
+    const bool bounded = warp.border == Border::none;
+    if (!make_axis_weights(x_map, warp.interpolation, warp.antialias, bounded, memory.x) ||
+        !make_axis_weights(y_map, warp.interpolation, warp.antialias, bounded, memory.y) ||
+        memory.x.highest - memory.x.lowest > kMostColumns + in.width) {
+        return Status::fail(Fault::plan, "the warp shrinks a picture of " + std::to_string(in.width) + "x" +
+                                             std::to_string(in.height) + " beyond any use");
+    }
+    return Status::ok();
+}
+
+SeparableRows::SeparableRows(const Picture& in, const Warp& warp, Memory& memory)
+    : in_(in), warp_(warp), memory_(memory), pixel_samples_(in.samples == Samples::color8x4 ? 4 : 1) {
+    const AxisWeights& x = memory.x;
+    extends_ = x.lowest < in.held.x0 || x.highest > in.held.x1;
+    first_column_ = extends_ ? in.held.x0 : x.lowest;
+    column_count_ = extends_ ? in.held.width() : x.highest - x.lowest;
+    memory.rows.resize(static_cast<std::size_t>(memory.y.taps));
+    // Horizontal taps run past the end of a row by less than `taps` pixels, vertical sums by less than a block.
+    const auto floats = static_cast<std::size_t>(pixel_samples_) *
+                        static_cast<std::size_t>(std::max(column_count_, x.highest - x.lowest) + x.taps + kBlock);
+    summed_ = memory.summed.reserve<float>(floats);
+    std::fill(summed_, summed_ + floats, 0.0f);
+    if (extends_) {
+        extended_ = memory.extended.reserve<float>(floats);
+        std::fill(extended_, extended_ + floats, 0.0f);
+    }
+    resampled_ = memory.resampled.reserve<float>(4 * static_cast<std::size_t>(round_up(x.count(), kBlock)));
+}
+
+// A row of the constant border's color, as wide as the picture's own.
+const std::uint8_t* SeparableRows::fill_row(int channel) {
+    const auto samples = static_cast<std::size_t>(round_up(column_count_ * pixel_samples_, kBlock));
+    const auto color = [&](std::size_t i) { return warp_.fill[pixel_samples_ == 4 ? i % 4 : static_cast<std::size_t>(channel)]; };
+    if (in_.samples == Samples::planar_f32) {
+        float* const row = memory_.fill_row.reserve<float>(samples);
+        for (std::size_t i = 0; i < samples; ++i) row[i] = color(i);
+        return reinterpret_cast<const std::uint8_t*>(row);
+    }
+    auto* const row = memory_.fill_row.reserve<std::uint8_t>(samples);
+    for (std::size_t i = 0; i < samples; ++i) row[i] = static_cast<std::uint8_t>(std::lrint(std::clamp(color(i), 0.0f, 255.0f)));
+    return row;
+}
+
+// One row of vertical sums over the columns in memory, into `summed_`.
+void SeparableRows::sum_rows(int y, int channel) {
+    const AxisWeights& axis = memory_.y;
+    const float* const weights = axis.row(y);
+    const int first = axis.lowest + axis.first[static_cast<std::size_t>(y)];
+    int taps = axis.taps;
+    while (taps > 1 && weights[taps - 1] == 0.0f) --taps;
+    const bool floats = in_.samples == Samples::planar_f32;
+    const auto column_bytes = static_cast<std::ptrdiff_t>(floats ? sizeof(float) : 1) * pixel_samples_;
+    const std::uint8_t* const base = in_.data + channel * in_.plane_stride + column_bytes * (first_column_ - in_.held.x0);
+    for (int k = 0; k < taps; ++k) {
+        const int source = border_index(warp_.border, first + k, in_.height);
+        memory_.rows[static_cast<std::size_t>(k)] =
+            source < 0 ? fill_row(channel) : base + (clamp_to_row(in_, source) - in_.held.y0) * in_.row_stride;
+    }
+    const int count = column_count_ * pixel_samples_;
+    if (floats) {
+        kernels().vertical_f32(reinterpret_cast<const float* const*>(memory_.rows.data()), weights, taps, count, summed_);
+    } else {
+        kernels().vertical_u8(memory_.rows.data(), weights, taps, count, summed_);
+    }
+    // What whole vectors wrote past the end came from beyond the row; zero weights must meet finite numbers there.
+    std::fill(summed_ + count, summed_ + round_up(count, kBlock), 0.0f);
+}
+
+// The summed row such that column x.lowest stands first, with what the border adds on both sides.
+const float* SeparableRows::columns(int y, int channel) {
+    sum_rows(y, channel);
+    if (!extends_) return summed_;
+    const AxisWeights& axis = memory_.x;
+    const auto samples = static_cast<std::size_t>(pixel_samples_);
+    for (int column = axis.lowest; column < axis.highest; ++column) {
+        const int source = border_index(warp_.border, column, in_.width);
+        float* const to = extended_ + static_cast<std::size_t>(column - axis.lowest) * samples;
+        if (source < 0) {
+            for (std::size_t c = 0; c < samples; ++c) to[c] = warp_.fill[samples == 4 ? c : static_cast<std::size_t>(channel)];
+        } else {
+            const int held = std::clamp(source, in_.held.x0, in_.held.x1 - 1) - in_.held.x0;
+            std::memcpy(to, summed_ + static_cast<std::size_t>(held) * samples, samples * sizeof(float));
+        }
+    }
+    return extended_;
+}
+
+const float* SeparableRows::interleaved(int y) {
+    const AxisWeights& x = memory_.x;
+    const float* const row = columns(y, 0);
+    if (x.unit) return row;
+    kernels().horizontal_x4(row, x.first.data(), x.weights.data(), x.taps, x.count(), resampled_);
+    return resampled_;
+}
+
+void SeparableRows::planes(int y, Planes out) {
+    if (in_.samples == Samples::color8x4) {
+        kernels().x4_to_planes(interleaved(y), memory_.x.count(), out);
+        return;
+    }
+    const AxisWeights& x = memory_.x;
+    for (int channel = 0; channel < in_.channels; ++channel) {
+        const float* const row = columns(y, channel);
+        if (x.unit) {
+            std::memcpy(out.channel(channel), row, static_cast<std::size_t>(x.count()) * sizeof(float));
+        } else {
+            kernels().horizontal_x1(row, x.first.data(), x.weights.data(), x.taps, x.count(), out.channel(channel));
+        }
+    }
+}
+
+Status Sampler::prepare(const Picture& in, const Warp& warp, SamplerMemory& memory, Picture& shrunk) {
+    const double* const m = warp.matrix;
+    if (is_aligned(m)) {
+        return SeparableRows::prepare(in, {m[0], m[2], 0, warp.width, in.width}, {m[4], m[5], 0, warp.height, in.height},
+                                      warp, memory.separable);
+    }
+    shrunk = in;
+    if (!warp.antialias || warp.interpolation == Interpolation::nearest) return Status::ok();
+    double fx, fy;
+    shrink_factors(warp, fx, fy);
+    const int width = shrunk_size(in.width, fx), height = shrunk_size(in.height, fy);
+    if (width == in.width && height == in.height) return Status::ok();
+    return shrink(in, warp, width, height, memory, shrunk);
+}
+
+Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, const Picture& shrunk)
+    : warp_(warp), source_(is_aligned(warp.matrix) ? in : shrunk) {
+    if (is_aligned(warp.matrix)) separable_.emplace(in, warp, memory.separable);
+    const double sx = static_cast<double>(source_.width) / in.width, sy = static_cast<double>(source_.height) / in.height;
+    for (int k = 0; k < 3; ++k) {
+        matrix_[k] = warp.matrix[k] * sx;
+        matrix_[3 + k] = warp.matrix[3 + k] * sy;
+        matrix_[6 + k] = warp.matrix[6 + k];
+    }
+}
+
+void Sampler::row(int y, Planes out) {
+    if (separable_) return separable_->planes(y, out);
+    const double* const m = matrix_;
+    const double v = y + 0.5;
+    RowPath path;
+    path.x = m[0] * 0.5 + m[1] * v + m[2];
+    path.y = m[3] * 0.5 + m[4] * v + m[5];
+    path.w = m[6] * 0.5 + m[7] * v + m[8];
+    path.dx = m[0];
+    path.dy = m[3];
+    path.dw = m[6];
+    path.perspective = m[6] != 0 || m[7] != 0 || m[8] != 1;
+    if (warp_.interpolation == Interpolation::nearest) {
+        kernels().warp_nearest(source_, path, warp_.border, warp_.fill, warp_.width, out);
+        return;
+    }
+    // Index coordinates: half a pixel less, also under the division by w.
+    path.x -= 0.5 * path.w;
+    path.y -= 0.5 * path.w;
+    path.dx -= 0.5 * path.dw;
+    path.dy -= 0.5 * path.dw;
+    kernels().warp_bilinear(source_, path, warp_.border, warp_.fill, warp_.width, out);
+}
+
+}  // namespace imagefeed

@@ -1,0 +1,149 @@
+// The vector type of the AVX2 kernels: eight lanes.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace imagefeed {
+namespace {
+
+struct Vec {
+    static constexpr int lanes = 8;
+    using F = __m256;
+    using I = __m256i;
+    struct M {
+        __m256i bits;
+    };
+
+    static F set(float v) { return _mm256_set1_ps(v); }
+    static I set(std::int32_t v) { return _mm256_set1_epi32(v); }
+    static I int_ramp(int first) {
+        return _mm256_add_epi32(_mm256_set1_epi32(first), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    }
+    static F ramp(int first) { return _mm256_cvtepi32_ps(int_ramp(first)); }
+    static F load(const float* p) { return _mm256_loadu_ps(p); }
+    static I load(const std::int32_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+    static F load_u8(const std::uint8_t* p) {
+        return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+    }
+    static void store(float* p, F v) { _mm256_storeu_ps(p, v); }
+    static F add(F a, F b) { return _mm256_add_ps(a, b); }
+    static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
+    static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
+    static F min(F a, F b) { return _mm256_min_ps(a, b); }
+    static F max(F a, F b) { return _mm256_max_ps(a, b); }
+    static I add(I a, I b) { return _mm256_add_epi32(a, b); }
+    static I sub(I a, I b) { return _mm256_sub_epi32(a, b); }
+    static I mul(I a, I b) { return _mm256_mullo_epi32(a, b); }
+    static I min(I a, I b) { return _mm256_min_epi32(a, b); }
+    static I max(I a, I b) { return _mm256_max_epi32(a, b); }
+    static M less(I a, I b) { return {_mm256_cmpgt_epi32(b, a)}; }
+    static M both(M a, M b) { return {_mm256_and_si256(a.bits, b.bits)}; }
+    static bool all(M m) { return _mm256_movemask_epi8(m.bits) == -1; }
+    static I select(M m, I a, I b) { return _mm256_blendv_epi8(b, a, m.bits); }
+    static F select(M m, F a, F b) { return _mm256_blendv_ps(b, a, _mm256_castsi256_ps(m.bits)); }
+    static F to_float(I v) { return _mm256_cvtepi32_ps(v); }
+    static I floor_to_int(F v) { return _mm256_cvttps_epi32(_mm256_floor_ps(v)); }
+    static I round_to_int(F v) { return _mm256_cvtps_epi32(v); }
+
+    static I gather(const std::uint8_t* base, I offset) {
+        return _mm256_i32gather_epi32(reinterpret_cast<const int*>(base), offset, 1);
+    }
+    static F gather_float(const std::uint8_t* base, I offset) {
+        return _mm256_i32gather_ps(reinterpret_cast<const float*>(base), offset, 1);
+    }
+    static void gather_pair(const std::uint8_t* base, I offset, I& left, I& right) {
+        const auto* const pairs = reinterpret_cast<const long long*>(base);
+        const __m256 low = _mm256_castsi256_ps(_mm256_i32gather_epi64(pairs, _mm256_castsi256_si128(offset), 1));
+        const __m256 high = _mm256_castsi256_ps(_mm256_i32gather_epi64(pairs, _mm256_extracti128_si256(offset, 1), 1));
+        // The shuffle works within halves (0 1 4 5 | 2 3 6 7); the permutation of quarters mends the order.
+        left = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(low, high, 0x88)), 0xD8);
+        right = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xDD)), 0xD8);
+    }
+    template <int C>
+    static F channel(I pixel) {
+        const __m128i bytes = _mm_setr_epi8(C, -1, -1, -1, 4 + C, -1, -1, -1, 8 + C, -1, -1, -1, 12 + C, -1, -1, -1);
+        return _mm256_cvtepi32_ps(_mm256_shuffle_epi8(pixel, _mm256_broadcastsi128_si256(bytes)));
+    }
+
+    static void store_u8(std::uint8_t* p, I v) {
+        const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+    }
+    static void store_half(std::uint16_t* p, F v) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+    }
+    static void interleave(F r, F g, F b, F& first, F& second, F& third) {
+        // Each output takes the right lanes of the rotated inputs; the blends choose among them.
+        const F r0 = _mm256_permutevar8x32_ps(r, _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5));
+        const F g0 = _mm256_permutevar8x32_ps(g, _mm256_setr_epi32(5, 0, 3, 6, 1, 4, 7, 2));
+        const F b0 = _mm256_permutevar8x32_ps(b, _mm256_setr_epi32(2, 5, 0, 3, 6, 1, 4, 7));
+        first = _mm256_blend_ps(_mm256_blend_ps(r0, g0, 0x92), b0, 0x24);
+        second = _mm256_blend_ps(_mm256_blend_ps(r0, g0, 0x24), b0, 0x49);
+        third = _mm256_blend_ps(_mm256_blend_ps(r0, g0, 0x49), b0, 0x92);
+    }
+    static void store_rgb(float* p, F r, F g, F b) {
+        F first, second, third;
+        interleave(r, g, b, first, second, third);
+        _mm256_storeu_ps(p, first);
+        _mm256_storeu_ps(p + 8, second);
+        _mm256_storeu_ps(p + 16, third);
+    }
+    static void store_rgb_half(std::uint16_t* p, F r, F g, F b) {
+        F first, second, third;
+        interleave(r, g, b, first, second, third);
+        store_half(p, first);
+        store_half(p + 8, second);
+        store_half(p + 16, third);
+    }
+    static void store_rgb_u8(std::uint8_t* p, I r, I g, I b) {
+        const I pixels = _mm256_or_si256(_mm256_or_si256(r, _mm256_slli_epi32(g, 8)), _mm256_slli_epi32(b, 16));
+        const __m128i drop = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+        const I packed = _mm256_permutevar8x32_epi32(_mm256_shuffle_epi8(pixels, _mm256_broadcastsi128_si256(drop)),
+                                                     _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 7, 7));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(packed));
+        _mm_storel_epi64(reinterpret_cast<__m128i*>(p + 16), _mm256_extracti128_si256(packed, 1));
+    }
+    static void load_x4(const float* p, F& r, F& g, F& b) {
+        const F p0 = _mm256_loadu_ps(p), p1 = _mm256_loadu_ps(p + 8);
+        const F p2 = _mm256_loadu_ps(p + 16), p3 = _mm256_loadu_ps(p + 24);
+        // Pixels 0 and 4, 1 and 5, ... side by side, then a four-by-four transposition within halves.
+        const F a = _mm256_permute2f128_ps(p0, p2, 0x20), c = _mm256_permute2f128_ps(p0, p2, 0x31);
+        const F d = _mm256_permute2f128_ps(p1, p3, 0x20), e = _mm256_permute2f128_ps(p1, p3, 0x31);
+        const F ac_low = _mm256_unpacklo_ps(a, c), ac_high = _mm256_unpackhi_ps(a, c);
+        const F de_low = _mm256_unpacklo_ps(d, e), de_high = _mm256_unpackhi_ps(d, e);
+        r = _mm256_shuffle_ps(ac_low, de_low, 0x44);
+        g = _mm256_shuffle_ps(ac_low, de_low, 0xEE);
+        b = _mm256_shuffle_ps(ac_high, de_high, 0x44);
+    }
+    static void expand_rgb(const std::uint8_t* in, std::uint8_t* out) {
+        const I six = _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, 0, 0);
+        const I bytes = _mm256_permutevar8x32_epi32(_mm256_maskload_epi32(reinterpret_cast<const int*>(in), six),
+                                                    _mm256_setr_epi32(0, 1, 2, 6, 3, 4, 5, 6));
+        const __m128i spread = _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
+                            _mm256_shuffle_epi8(bytes, _mm256_broadcastsi128_si256(spread)));
+    }
+
+    // Sixteen running sums: four taps of four channels.
+    struct Quad {
+        __m256 low, high;
+    };
+    static Quad quad_mul(const float* pixels, const float* weights) {
+        const __m256 w = _mm256_castps128_ps256(_mm_loadu_ps(weights));
+        const __m256 w01 = _mm256_permutevar8x32_ps(w, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
+        const __m256 w23 = _mm256_permutevar8x32_ps(w, _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3));
+        return {_mm256_mul_ps(_mm256_loadu_ps(pixels), w01), _mm256_mul_ps(_mm256_loadu_ps(pixels + 8), w23)};
+    }
+    static Quad quad_add(const Quad& a, const Quad& b) {
+        return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+    }
+    static void quad_store(float* p, const Quad& q) {
+        const __m256 half = _mm256_add_ps(q.low, q.high);
+        _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+    }
+};
+
+}  // namespace
+}  // namespace imagefeed

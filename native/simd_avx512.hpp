@@ -1,0 +1,135 @@
+// The vector type of the AVX-512 kernels: sixteen lanes.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+namespace imagefeed {
+namespace {
+
+struct Vec {
+    static constexpr int lanes = 16;
+    using F = __m512;
+    using I = __m512i;
+    using M = __mmask16;
+
+    static F set(float v) { return _mm512_set1_ps(v); }
+    static I set(std::int32_t v) { return _mm512_set1_epi32(v); }
+    static I int_ramp(int first) {
+        return _mm512_add_epi32(_mm512_set1_epi32(first),
+                                _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15));
+    }
+    static F ramp(int first) { return _mm512_cvtepi32_ps(int_ramp(first)); }
+    static F load(const float* p) { return _mm512_loadu_ps(p); }
+    static I load(const std::int32_t* p) { return _mm512_loadu_si512(p); }
+    static F load_u8(const std::uint8_t* p) {
+        return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+    }
+    static void store(float* p, F v) { _mm512_storeu_ps(p, v); }
+    static F add(F a, F b) { return _mm512_add_ps(a, b); }
+    static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+    static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+    static F min(F a, F b) { return _mm512_min_ps(a, b); }
+    static F max(F a, F b) { return _mm512_max_ps(a, b); }
+    static I add(I a, I b) { return _mm512_add_epi32(a, b); }
+    static I sub(I a, I b) { return _mm512_sub_epi32(a, b); }
+    static I mul(I a, I b) { return _mm512_mullo_epi32(a, b); }
+    static I min(I a, I b) { return _mm512_min_epi32(a, b); }
+    static I max(I a, I b) { return _mm512_max_epi32(a, b); }
+    static M less(I a, I b) { return _mm512_cmplt_epi32_mask(a, b); }
+    static M both(M a, M b) { return static_cast<M>(a & b); }
+    static bool all(M m) { return m == 0xFFFF; }
+    static I select(M m, I a, I b) { return _mm512_mask_blend_epi32(m, b, a); }
+    static F select(M m, F a, F b) { return _mm512_mask_blend_ps(m, b, a); }
+    static F to_float(I v) { return _mm512_cvtepi32_ps(v); }
+    static I floor_to_int(F v) { return _mm512_cvt_roundps_epi32(v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+    static I round_to_int(F v) { return _mm512_cvtps_epi32(v); }
+
+    static I gather(const std::uint8_t* base, I offset) { return _mm512_i32gather_epi32(offset, base, 1); }
+    static F gather_float(const std::uint8_t* base, I offset) { return _mm512_i32gather_ps(offset, base, 1); }
+    static void gather_pair(const std::uint8_t* base, I offset, I& left, I& right) {
+        const __m512i low = _mm512_i32gather_epi64(_mm512_castsi512_si256(offset), base, 1);
+        const __m512i high = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(offset, 1), base, 1);
+        const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+        left = _mm512_permutex2var_epi32(low, even, high);
+        right = _mm512_permutex2var_epi32(low, _mm512_add_epi32(even, _mm512_set1_epi32(1)), high);
+    }
+    template <int C>
+    static F channel(I pixel) {
+        const __m128i bytes = _mm_setr_epi8(C, -1, -1, -1, 4 + C, -1, -1, -1, 8 + C, -1, -1, -1, 12 + C, -1, -1, -1);
+        return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(pixel, _mm512_broadcast_i32x4(bytes)));
+    }
+
+    static void store_u8(std::uint8_t* p, I v) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
+    }
+    static void store_half(std::uint16_t* p, F v) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+    }
+    static void interleave(F r, F g, F b, F& first, F& second, F& third) {
+        const __m512i rg0 = _mm512_setr_epi32(0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5);
+        const __m512i b0 = _mm512_setr_epi32(0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15);
+        const __m512i rg1 = _mm512_setr_epi32(21, 0, 6, 22, 0, 7, 23, 0, 8, 24, 0, 9, 25, 0, 10, 26);
+        const __m512i b1 = _mm512_setr_epi32(0, 21, 2, 3, 22, 5, 6, 23, 8, 9, 24, 11, 12, 25, 14, 15);
+        const __m512i rg2 = _mm512_setr_epi32(0, 11, 27, 0, 12, 28, 0, 13, 29, 0, 14, 30, 0, 15, 31, 0);
+        const __m512i b2 = _mm512_setr_epi32(26, 1, 2, 27, 4, 5, 28, 7, 8, 29, 10, 11, 30, 13, 14, 31);
+        first = _mm512_permutex2var_ps(_mm512_permutex2var_ps(r, rg0, g), b0, b);
+        second = _mm512_permutex2var_ps(_mm512_permutex2var_ps(r, rg1, g), b1, b);
+        third = _mm512_permutex2var_ps(_mm512_permutex2var_ps(r, rg2, g), b2, b);
+    }
+    static void store_rgb(float* p, F r, F g, F b) {
+        F first, second, third;
+        interleave(r, g, b, first, second, third);
+        _mm512_storeu_ps(p, first);
+        _mm512_storeu_ps(p + 16, second);
+        _mm512_storeu_ps(p + 32, third);
+    }
+    static void store_rgb_half(std::uint16_t* p, F r, F g, F b) {
+        F first, second, third;
+        interleave(r, g, b, first, second, third);
+        store_half(p, first);
+        store_half(p + 16, second);
+        store_half(p + 32, third);
+    }
+    static void store_rgb_u8(std::uint8_t* p, I r, I g, I b) {
+        const I pixels = _mm512_or_si512(_mm512_or_si512(r, _mm512_slli_epi32(g, 8)), _mm512_slli_epi32(b, 16));
+        const __m128i drop = _mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1);
+        const I packed = _mm512_shuffle_epi8(pixels, _mm512_broadcast_i32x4(drop));
+        const I order = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 15, 15, 15);
+        _mm512_mask_storeu_epi32(p, 0x0FFF, _mm512_permutexvar_epi32(order, packed));
+    }
+    static void load_x4(const float* p, F& r, F& g, F& b) {
+        const F p0 = _mm512_loadu_ps(p), p1 = _mm512_loadu_ps(p + 16);
+        const F p2 = _mm512_loadu_ps(p + 32), p3 = _mm512_loadu_ps(p + 48);
+        const __m512i rg = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
+        const __m512i bx = _mm512_add_epi32(rg, _mm512_set1_epi32(2));
+        const F rg01 = _mm512_permutex2var_ps(p0, rg, p1), rg23 = _mm512_permutex2var_ps(p2, rg, p3);
+        const F b01 = _mm512_permutex2var_ps(p0, bx, p1), b23 = _mm512_permutex2var_ps(p2, bx, p3);
+        r = _mm512_shuffle_f32x4(rg01, rg23, 0x44);
+        g = _mm512_shuffle_f32x4(rg01, rg23, 0xEE);
+        b = _mm512_shuffle_f32x4(b01, b23, 0x44);
+    }
+    static void expand_rgb(const std::uint8_t* in, std::uint8_t* out) {
+        const I order = _mm512_setr_epi32(0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 9, 10, 11, 0);
+        const __m128i spread = _mm_setr_epi8(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1);
+        const I bytes = _mm512_permutexvar_epi32(order, _mm512_maskz_loadu_epi32(0x0FFF, in));
+        _mm512_storeu_si512(out, _mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(spread)));
+    }
+
+    // Sixteen running sums: four taps of four channels.
+    using Quad = __m512;
+    static Quad quad_mul(const float* pixels, const float* weights) {
+        const __m512i spread = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+        const __m512 w = _mm512_permutexvar_ps(spread, _mm512_castps128_ps512(_mm_loadu_ps(weights)));
+        return _mm512_mul_ps(_mm512_loadu_ps(pixels), w);
+    }
+    static Quad quad_add(Quad a, Quad b) { return _mm512_add_ps(a, b); }
+    static void quad_store(float* p, Quad q) {
+        const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(q), _mm512_extractf32x8_ps(q, 1));
+        _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+    }
+};
+
+}  // namespace
+}  // namespace imagefeed

@@ -1,0 +1,106 @@
+// The vector type of the portable kernels: one lane, plain C++.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "half.hpp"
+
+namespace imagefeed {
+namespace {
+
+struct Vec {
+    static constexpr int lanes = 1;
+    using F = float;
+    using I = std::int32_t;
+    using M = bool;
+
+    static F set(float v) { return v; }
+    static I set(std::int32_t v) { return v; }
+    static F ramp(int first) { return static_cast<float>(first); }
+    static I int_ramp(int first) { return first; }
+    static F load(const float* p) { return *p; }
+    static I load(const std::int32_t* p) { return *p; }
+    static F load_u8(const std::uint8_t* p) { return static_cast<float>(*p); }
+    static void store(float* p, F v) { *p = v; }
+    static F add(F a, F b) { return a + b; }
+    static F sub(F a, F b) { return a - b; }
+    static F mul(F a, F b) { return a * b; }
+    // Operand order as the x86 instructions have it: the second operand wins where one is NaN.
+    static F min(F a, F b) { return a < b ? a : b; }
+    static F max(F a, F b) { return a > b ? a : b; }
+    static I add(I a, I b) { return a + b; }
+    static I sub(I a, I b) { return a - b; }
+    static I mul(I a, I b) { return a * b; }
+    static I min(I a, I b) { return a < b ? a : b; }
+    static I max(I a, I b) { return a > b ? a : b; }
+    static M less(I a, I b) { return a < b; }
+    static M both(M a, M b) { return a && b; }
+    static bool all(M m) { return m; }
+    static I select(M m, I a, I b) { return m ? a : b; }
+    static F select(M m, F a, F b) { return m ? a : b; }
+    static F to_float(I v) { return static_cast<float>(v); }
+    static I floor_to_int(F v) {
+        const auto i = static_cast<std::int32_t>(v);
+        return i - (v < static_cast<float>(i));
+    }
+    static I round_to_int(F v) { return static_cast<std::int32_t>(std::lrintf(v)); }
+
+    static I gather(const std::uint8_t* base, I offset) {
+        std::int32_t v;
+        std::memcpy(&v, base + offset, 4);
+        return v;
+    }
+    static F gather_float(const std::uint8_t* base, I offset) {
+        float v;
+        std::memcpy(&v, base + offset, 4);
+        return v;
+    }
+    // Two neighbouring four-byte pixels.
+    static void gather_pair(const std::uint8_t* base, I offset, I& left, I& right) {
+        left = gather(base, offset);
+        right = gather(base, offset + 4);
+    }
+    template <int C>
+    static F channel(I pixel) {
+        return static_cast<float>(static_cast<std::uint32_t>(pixel) >> (8 * C) & 255);
+    }
+
+    static void store_u8(std::uint8_t* p, I v) { *p = static_cast<std::uint8_t>(v); }
+    static void store_half(std::uint16_t* p, F v) { *p = to_half(v); }
+    static void store_rgb(float* p, F r, F g, F b) { p[0] = r, p[1] = g, p[2] = b; }
+    static void store_rgb_half(std::uint16_t* p, F r, F g, F b) { p[0] = to_half(r), p[1] = to_half(g), p[2] = to_half(b); }
+    static void store_rgb_u8(std::uint8_t* p, I r, I g, I b) {
+        p[0] = static_cast<std::uint8_t>(r), p[1] = static_cast<std::uint8_t>(g), p[2] = static_cast<std::uint8_t>(b);
+    }
+    // Pixels of four floats each, taken apart; the fourth is dropped.
+    static void load_x4(const float* p, F& r, F& g, F& b) { r = p[0], g = p[1], b = p[2]; }
+    // Packed three-byte pixels to four-byte ones.
+    static void expand_rgb(const std::uint8_t* in, std::uint8_t* out) {
+        out[0] = in[0], out[1] = in[1], out[2] = in[2], out[3] = 0;
+    }
+    static constexpr int expand_overread = 0;
+
+    // Sixteen running sums: four taps of four channels.
+    struct Quad {
+        float lane[16];
+    };
+    static Quad quad_mul(const float* pixels, const float* weights) {
+        Quad q;
+        for (int t = 0; t < 4; ++t)
+            for (int c = 0; c < 4; ++c) q.lane[4 * t + c] = pixels[4 * t + c] * weights[t];
+        return q;
+    }
+    static Quad quad_add(const Quad& a, const Quad& b) {
+        Quad q;
+        for (int k = 0; k < 16; ++k) q.lane[k] = a.lane[k] + b.lane[k];
+        return q;
+    }
+    static void quad_store(float* p, const Quad& q) {
+        for (int c = 0; c < 4; ++c) p[c] = (q.lane[c] + q.lane[8 + c]) + (q.lane[4 + c] + q.lane[12 + c]);
+    }
+};
+
+}  // namespace
+}  // namespace imagefeed
