@@ -37,10 +37,11 @@ Block philox(Block counter, std::uint64_t key0, std::uint64_t key1) {
 
 inline double to_unit(std::uint64_t word) { return static_cast<double>(word >> 11) * 0x1.0p-53; }
 
+// NumPy's generator counts before it draws, so its first block, and ours, has counter one.
 void fill_row(Key key, std::uint64_t step, std::int64_t record, std::size_t count, double* out) {
     for (std::size_t first = 0; first < count; first += 4) {
         const Block words =
-            philox({first / 4, step, static_cast<std::uint64_t>(record), 0}, key.seed, key.epoch);
+            philox({first / 4 + 1, step, static_cast<std::uint64_t>(record), 0}, key.seed, key.epoch);
         for (std::size_t k = 0; k < 4 && first + k < count; ++k) out[first + k] = to_unit(words[k]);
     }
 }

@@ -104,25 +104,33 @@ Status SeparableRows::prepare(const Picture& in, const AxisMap& x_map, const Axi
 SeparableRows::SeparableRows(const Picture& in, const Warp& warp, Memory& memory)
     : in_(in), warp_(warp), memory_(memory), pixel_samples_(in.samples == Samples::color8x4 ? 4 : 1) {
     const AxisWeights& x = memory.x;
-    extends_ = x.lowest < in.held.x0 || x.highest > in.held.x1;
-    first_column_ = extends_ ? in.held.x0 : x.lowest;
-    column_count_ = extends_ ? in.held.width() : x.highest - x.lowest;
+    sum_first_ = std::max(x.lowest, in.held.x0);
+    int sum_last = std::min(x.highest, in.held.x1);
+    const auto is_summed = [&](int column) {
+        const int source = border_index(warp.border, column, in.width);
+        return source < 0 || (source >= sum_first_ && source < sum_last);
+    };
+    bool enough = sum_first_ < sum_last;
+    for (int column = x.lowest; enough && column < sum_first_; ++column) enough = is_summed(column);
+    for (int column = sum_last; enough && column < x.highest; ++column) enough = is_summed(column);
+    if (!enough) {
+        sum_first_ = in.held.x0;
+        sum_last = in.held.x1;
+    }
+    sum_count_ = sum_last - sum_first_;
+    row_first_ = std::min(x.lowest, sum_first_);
     memory.rows.resize(static_cast<std::size_t>(memory.y.taps));
     // Horizontal taps run past the end of a row by less than `taps` pixels, vertical sums by less than a block.
-    const auto floats = static_cast<std::size_t>(pixel_samples_) *
-                        static_cast<std::size_t>(std::max(column_count_, x.highest - x.lowest) + x.taps + kBlock);
-    summed_ = memory.summed.reserve<float>(floats);
-    std::fill(summed_, summed_ + floats, 0.0f);
-    if (extends_) {
-        extended_ = memory.extended.reserve<float>(floats);
-        std::fill(extended_, extended_ + floats, 0.0f);
-    }
+    const int columns = std::max(x.highest, sum_last) - row_first_ + x.taps + kBlock;
+    const auto floats = checked_product(static_cast<std::size_t>(pixel_samples_), static_cast<std::size_t>(columns));
+    row_ = memory.row.reserve<float>(floats);
+    std::fill(row_, row_ + floats, 0.0f);
     resampled_ = memory.resampled.reserve<float>(4 * static_cast<std::size_t>(round_up(x.count(), kBlock)));
 }
 
 // A row of the constant border's color, as wide as the picture's own.
 const std::uint8_t* SeparableRows::fill_row(int channel) {
-    const auto samples = static_cast<std::size_t>(round_up(column_count_ * pixel_samples_, kBlock));
+    const auto samples = static_cast<std::size_t>(round_up(sum_count_ * pixel_samples_, kBlock));
     const auto color = [&](std::size_t i) { return warp_.fill[pixel_samples_ == 4 ? i % 4 : static_cast<std::size_t>(channel)]; };
     if (in_.samples == Samples::planar_f32) {
         float* const row = memory_.fill_row.reserve<float>(samples);
@@ -134,7 +142,7 @@ const std::uint8_t* SeparableRows::fill_row(int channel) {
     return row;
 }
 
-// One row of vertical sums over the columns in memory, into `summed_`.
+// One row of vertical sums over the columns in memory.
 void SeparableRows::sum_rows(int y, int channel) {
     const AxisWeights& axis = memory_.y;
     const float* const weights = axis.row(y);
@@ -143,39 +151,45 @@ void SeparableRows::sum_rows(int y, int channel) {
     while (taps > 1 && weights[taps - 1] == 0.0f) --taps;
     const bool floats = in_.samples == Samples::planar_f32;
     const auto column_bytes = static_cast<std::ptrdiff_t>(floats ? sizeof(float) : 1) * pixel_samples_;
-    const std::uint8_t* const base = in_.data + channel * in_.plane_stride + column_bytes * (first_column_ - in_.held.x0);
+    const std::uint8_t* const base = in_.data + channel * in_.plane_stride + column_bytes * (sum_first_ - in_.held.x0);
     for (int k = 0; k < taps; ++k) {
         const int source = border_index(warp_.border, first + k, in_.height);
         memory_.rows[static_cast<std::size_t>(k)] =
             source < 0 ? fill_row(channel) : base + (clamp_to_row(in_, source) - in_.held.y0) * in_.row_stride;
     }
-    const int count = column_count_ * pixel_samples_;
+    const int count = sum_count_ * pixel_samples_;
+    float* const out = row_ + static_cast<std::ptrdiff_t>(sum_first_ - row_first_) * pixel_samples_;
     if (floats) {
-        kernels().vertical_f32(reinterpret_cast<const float* const*>(memory_.rows.data()), weights, taps, count, summed_);
+        kernels().vertical_f32(reinterpret_cast<const float* const*>(memory_.rows.data()), weights, taps, count, out);
     } else {
-        kernels().vertical_u8(memory_.rows.data(), weights, taps, count, summed_);
+        kernels().vertical_u8(memory_.rows.data(), weights, taps, count, out);
     }
     // What whole vectors wrote past the end came from beyond the row; zero weights must meet finite numbers there.
-    std::fill(summed_ + count, summed_ + round_up(count, kBlock), 0.0f);
+    std::fill(out + count, out + round_up(count, kBlock), 0.0f);
 }
 
-// The summed row such that column x.lowest stands first, with what the border adds on both sides.
-const float* SeparableRows::columns(int y, int channel) {
-    sum_rows(y, channel);
-    if (!extends_) return summed_;
-    const AxisWeights& axis = memory_.x;
+// Columns [first, last) of the summed row, from what the border says.
+void SeparableRows::fill_columns(int first, int last, int channel) {
     const auto samples = static_cast<std::size_t>(pixel_samples_);
-    for (int column = axis.lowest; column < axis.highest; ++column) {
+    for (int column = first; column < last; ++column) {
         const int source = border_index(warp_.border, column, in_.width);
-        float* const to = extended_ + static_cast<std::size_t>(column - axis.lowest) * samples;
+        float* const to = row_ + static_cast<std::size_t>(column - row_first_) * samples;
         if (source < 0) {
             for (std::size_t c = 0; c < samples; ++c) to[c] = warp_.fill[samples == 4 ? c : static_cast<std::size_t>(channel)];
         } else {
-            const int held = std::clamp(source, in_.held.x0, in_.held.x1 - 1) - in_.held.x0;
-            std::memcpy(to, summed_ + static_cast<std::size_t>(held) * samples, samples * sizeof(float));
+            const int held = std::clamp(source, sum_first_, sum_first_ + sum_count_ - 1) - row_first_;
+            std::memcpy(to, row_ + static_cast<std::size_t>(held) * samples, samples * sizeof(float));
         }
     }
-    return extended_;
+}
+
+// The summed row such that column x.lowest stands first.
+const float* SeparableRows::columns(int y, int channel) {
+    sum_rows(y, channel);
+    const AxisWeights& x = memory_.x;
+    fill_columns(x.lowest, std::min(x.highest, sum_first_), channel);
+    fill_columns(std::max(x.lowest, sum_first_ + sum_count_), x.highest, channel);
+    return row_ + static_cast<std::ptrdiff_t>(x.lowest - row_first_) * pixel_samples_;
 }
 
 const float* SeparableRows::interleaved(int y) {

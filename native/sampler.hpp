@@ -30,7 +30,7 @@ class SeparableRows {
 public:
     struct Memory {
         AxisWeights x, y;
-        Buffer summed, extended, resampled, fill_row;
+        Buffer row, resampled, fill_row;
         std::vector<const std::uint8_t*> rows;
     };
 
@@ -47,16 +47,16 @@ private:
     void sum_rows(int y, int channel);
     const std::uint8_t* fill_row(int channel);
     const float* columns(int y, int channel);
+    void fill_columns(int first, int last, int channel);
 
     const Picture& in_;
     const Warp& warp_;
     Memory& memory_;
     int pixel_samples_;     // interleaved samples of a pixel in memory
-    bool extends_;          // some columns come from the border
-    int first_column_;      // what sum_rows computes
-    int column_count_;
-    float* summed_;
-    float* extended_ = nullptr;
+    // A row of sums is laid out from column row_first_ on. Columns [sum_first_, sum_first_ + sum_count_) are summed;
+    // those of [x.lowest, x.highest) outside come from the border, or are held to what is in memory.
+    int row_first_, sum_first_, sum_count_;
+    float* row_;
     float* resampled_;
 };
 
