@@ -1,7 +1,7 @@
 """Every op over the array API: the definition that the native kernels are tested against.
 
-Pictures are (height, width, channels), or (n, height, width, channels) where a function says so, of any array API
-library. Numbers are levels from 0 to 255 unless said otherwise. docs/architecture.md states the rules.
+Pictures are (height, width, channels), or (n, height, width, channels) where a function says so, of any array
+API library. Numbers are levels from 0 to 255 unless said otherwise. docs/architecture.md states the rules.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
-from imagefeed.footprint import SUPPORT, shrink
+from imagefeed.footprint import SUPPORT, aligned, shrink
 from imagefeed.ops import ColorMatrix, Lut, Normalize, Warp
 from imagefeed.plan import Pass, Pointwise
 from imagefeed.types import Array, Border, Interpolation, Namespace, Size
 
 Floats: TypeAlias = NDArray[np.float64]
 
-# Coordinates beyond this many pixels are clipped to it, and points at or behind the horizon of a perspective lie there.
+# Coordinates are clipped to this many pixels, and points at or behind the horizon of a perspective lie there.
 FARTHEST = 2.0**22
 
 
@@ -70,8 +70,8 @@ def pointwise(image: Array, op: Pointwise, row: int) -> Array:
 def color_matrix(image: Array, matrix: Array, low: Array, high: Array, *, diagonal: bool) -> Array:
     """`clip(matrix[:, :3] @ rgb + matrix[:, 3], low, high)` on a float picture (height, width, channels).
 
-    A gray picture is the color (g, g, g), and red is kept of the result. Where every channel depends on itself alone
-    there may be any number of them; all after the third are treated as the third.
+    A gray picture is the color (g, g, g), and red is kept of the result. Where every channel depends on
+    itself alone there may be any number of them; all after the third are treated as the third.
 
     Args:
         image: Float (height, width, channels).
@@ -93,7 +93,12 @@ def color_matrix(image: Array, matrix: Array, low: Array, high: Array, *, diagon
 
 
 def lut(image: Array, table: Array) -> Array:
-    """`table[round(level), channel]` on a float picture (height, width, channels); table is uint8 (256, C or 1)."""
+    """`table[round(level), channel]` on a float picture (height, width, channels).
+
+    Args:
+        image: Float (height, width, channels).
+        table: uint8 (256, channels), or (256, 1) for all channels alike.
+    """
     xp = array_namespace(image)
     columns = table.shape[1]
     levels = xp.astype(to_levels(image), xp.int64)
@@ -107,9 +112,10 @@ def warp(image: Array, op: Warp, row: int, dtype: Any) -> Array:
     xp = array_namespace(image)
     matrix = np.asarray(_at(op.matrix, row), np.float64)
     height, width = (int(extent) for extent in _at(op.size, row))
-    if is_aligned(matrix):
-        y = axis_weights(matrix[1, 1], matrix[1, 2], height, image.shape[0], op.interpolation, op.border, op.antialias)
-        x = axis_weights(matrix[0, 0], matrix[0, 2], width, image.shape[1], op.interpolation, op.border, op.antialias)
+    if aligned(matrix[None])[0]:
+        how = op.interpolation, op.border, op.antialias
+        y = axis_weights(matrix[1, 1], matrix[1, 2], height, image.shape[0], *how)
+        x = axis_weights(matrix[0, 0], matrix[0, 2], width, image.shape[1], *how)
         values = xp.astype(image, dtype)
         if op.interpolation not in ("bicubic", "lanczos"):
             return resample(values, y, x, op.fill)
@@ -124,13 +130,8 @@ def warp(image: Array, op: Warp, row: int, dtype: Any) -> Array:
     return sampler(values, placed, (height, width), op.border, op.fill)[0, ...]
 
 
-def is_aligned(matrix: Floats) -> bool:
-    """Whether a matrix (3, 3) neither turns nor slants: exactly."""
-    return matrix[0, 1] == matrix[1, 0] == matrix[2, 0] == matrix[2, 1] == 0.0 and matrix[2, 2] == 1.0
-
-
 def _shrunk(image: Array, matrix: Floats, size: Size, dtype: Any) -> tuple[Array, Floats]:
-    """The picture at about the resolution that its warp needs, 8-bit if it is, and the matrix that belongs to it."""
+    """The picture at about the resolution that its warp needs, 8-bit if it is, and the matrix for that."""
     xp = array_namespace(image)
     factor = np.maximum(shrink(matrix[None], np.array([size]))[0], 1.0)
     full = np.array([image.shape[1], image.shape[0]])
@@ -190,7 +191,7 @@ def axis_weights(
     border: Border | None,
     antialias: bool,
 ) -> tuple[Floats, Floats]:
-    """How one axis is resampled: output i, whose center lies at scale·(i + 0.5) + offset, is a sum over the inputs.
+    """How one axis is resampled: output i, centered at scale·(i + 0.5) + offset, is a sum over the inputs.
 
     Returns:
         The weights, float64 (count, length), and the weight (count,) that falls on a constant border.
@@ -208,7 +209,7 @@ def axis_weights(
         values = np.where((taps >= 0) & (taps < length), values, 0.0)
         # A center outside, where rounding put it, takes the nearest pixel.
         lost = values.sum(axis=1) == 0.0
-        taps, values = np.where(lost[:, None], np.floor(center)[:, None], taps), np.where(lost[:, None], 1.0, values)
+        taps[lost], values[lost] = np.floor(center[lost])[:, None], 1.0
     values = values / values.sum(axis=1, keepdims=True)
     index = border_index(taps.astype(np.int64), length, border, np)
     outside = (taps < 0) | (taps >= length) if border == "constant" else np.zeros(taps.shape, bool)
@@ -232,14 +233,12 @@ def resample(image: Array, y: tuple[Floats, Floats], x: tuple[Floats, Floats], f
 def resample_clipped(
     image: Array, y: tuple[Floats, Floats], x: tuple[Floats, Floats], fill: float, *, columns_first: bool
 ) -> Array:
-    """As `resample`, for kernels that overshoot: each of the two results is clipped to 0..255, so their order matters.
-
-    Which order is Pillow's depends on its version; the one of Pillow 13 is the rule here.
-    """
+    """As `resample`, for kernels that overshoot: both results are clipped, so their order matters."""
     xp = array_namespace(image)
-    if columns_first:
-        return xp.clip(_resample_rows(xp.clip(_resample_columns(image, y, fill), 0.0, 255.0), x, fill), 0.0, 255.0)
-    return xp.clip(_resample_columns(xp.clip(_resample_rows(image, x, fill), 0.0, 255.0), y, fill), 0.0, 255.0)
+    steps = [(_resample_rows, x), (_resample_columns, y)]
+    for step, axis in reversed(steps) if columns_first else steps:
+        image = xp.clip(step(image, axis, fill), 0.0, 255.0)
+    return image
 
 
 def _resample_rows(image: Array, x: tuple[Floats, Floats], fill: float) -> Array:
@@ -256,7 +255,7 @@ def _resample_columns(image: Array, y: tuple[Floats, Floats], fill: float) -> Ar
 
 
 def _on(image: Array, axis: tuple[Floats, Floats], fill: float) -> tuple[Array, Array]:
-    """The weights of an axis, and what a constant border adds, as arrays of the picture's library and dtype."""
+    """The weights of an axis, and what a constant border adds, as arrays like the picture."""
     xp = array_namespace(image)
     weights, rest = axis
     return xp.asarray(weights, dtype=image.dtype), xp.asarray(rest[:, None] * fill, dtype=image.dtype)

@@ -19,6 +19,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def is_tuple(value: Any) -> bool:
+    """Whether `value` is a tuple. Says nothing to a type checker: what is in it has yet to be looked at."""
+    return isinstance(value, tuple)
+
+
 def check_number(where: str, value: Any, low: float = -math.inf, high: float = math.inf) -> None:
     """Raise SpecError unless `value` is a finite number with low <= value <= high."""
     if not is_number(value):
@@ -33,12 +38,12 @@ def check_range(where: str, value: Any, low: float = -math.inf, high: float = ma
     if is_number(value):
         pair = f"({-abs(value):g}, {abs(value):g})" if low < 0 else f"({min(value, 1):g}, {max(value, 1):g})"
         raise fail(where, value, f"expected a range (low, high), for example {owner}({field}={pair})")
-    if not isinstance(value, tuple) or len(value) != 2 or not all(map(is_number, value)):  # pyright: ignore[reportUnknownArgumentType]
-        raise fail(where, value, "expected a tuple of two numbers (low, high)")  # pyright: ignore[reportUnknownArgumentType]
+    if not is_tuple(value) or len(value) != 2 or not all(map(is_number, value)):
+        raise fail(where, value, "expected a tuple of two numbers (low, high)")
     if value[0] > value[1]:
-        raise fail(where, value, "low must not exceed high")  # pyright: ignore[reportUnknownArgumentType]
+        raise fail(where, value, "low must not exceed high")
     if value[0] < low or value[1] > high:
-        raise fail(where, value, f"both must be {_span(low, high)}")  # pyright: ignore[reportUnknownArgumentType]
+        raise fail(where, value, f"both must be {_span(low, high)}")
 
 
 def check_size(where: str, value: Any) -> None:
@@ -46,9 +51,9 @@ def check_size(where: str, value: Any) -> None:
     owner = where.partition(".")[0]
     if isinstance(value, int) and not isinstance(value, bool):
         raise fail(where, value, f"expected (height, width), for example {owner}(({value}, {value}))")
-    whole = isinstance(value, tuple) and all(type(extent) is int and extent > 0 for extent in value)  # pyright: ignore[reportUnknownVariableType]
-    if not whole or len(value) != 2:
-        raise fail(where, value, "expected a tuple (height, width) of two positive integers")  # pyright: ignore[reportUnknownArgumentType]
+    pair: Any = value
+    if not is_tuple(pair) or len(pair) != 2 or not all(type(n) is int and n > 0 for n in pair):
+        raise fail(where, value, "expected a tuple (height, width) of two positive integers")
 
 
 def check_choice(where: str, value: Any, choices: Sequence[str]) -> None:

@@ -6,8 +6,8 @@
     ├── SpecError      a transform, variable or pipeline is written wrongly
     └── PlanError      a well-written pipeline cannot be applied to these records
 
-Every message is complete by itself: it names the file or the field, the value, what was expected and what to do.
-All of them can be pickled, so they cross processes unharmed.
+Every message is complete by itself: it names the file or the field, the value, what was expected and what to
+do. All of them can be pickled, so they cross processes unharmed.
 """
 
 from __future__ import annotations

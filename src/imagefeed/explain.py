@@ -36,7 +36,8 @@ def _warp_words(warp: Warp, row: int) -> str:
     kind = warp.interpolation or "whole pixels"
     if warp.antialias and warp.interpolation not in (None, "nearest"):
         kind += ", antialiased"
-    border = {None: "stays inside", "constant": f"{warp.fill:g} outside"}.get(warp.border, f"{warp.border} outside")
+    outside = f"{warp.fill:g}" if warp.border == "constant" else warp.border
+    border = f"{outside} outside" if outside else "stays inside"
     return f"warp to {height}x{width} ({kind}; {border}) by {_rows(_at(warp.matrix, row))}"
 
 
@@ -50,5 +51,6 @@ def _rows(matrix: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    flat = [f"{entry:.6g}" if np.issubdtype(np.asarray(value).dtype, np.number) else str(entry) for entry in np.ravel(value)]
+    array = np.asarray(value)
+    flat = [str(entry) if array.dtype == np.bool_ else f"{entry:.6g}" for entry in array.ravel()]
     return flat[0] if len(flat) == 1 else "(" + ", ".join(flat) + ")"

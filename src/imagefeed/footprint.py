@@ -39,6 +39,13 @@ def shrink(matrix: Floats, size: Ints, at: tuple[float, float] = (0.5, 0.5)) -> 
     return np.hypot(rows[:, :, 0], rows[:, :, 1])
 
 
+def aligned(matrix: Floats) -> NDArray[np.bool_]:
+    """Which of the matrices (n, 3, 3) neither turn nor slant, exactly: bool (n,)."""
+    rest = matrix - matrix * np.eye(3)
+    rest[:, :2, 2] = 0.0
+    return (rest == 0.0).all(axis=(1, 2)) & (matrix[:, 2, 2] == 1.0)
+
+
 def footprint(warp: Warp | None, sizes: Ints, *, scalable: bool) -> tuple[Ints, Ints]:
     """What a warp needs of each picture.
 
@@ -48,8 +55,8 @@ def footprint(warp: Warp | None, sizes: Ints, *, scalable: bool) -> tuple[Ints, 
         scalable: Whether a picture may be decoded at a fraction of its size.
 
     Returns:
-        The region, int64 (n, 4): y0, x0, y1, x1, half open, never empty; and the denominator, int64 (n,), of 1, 2, 4
-        and 8 the largest that leaves at least one source pixel for an output pixel.
+        The region, int64 (n, 4): y0, x0, y1, x1, half open, never empty; and the denominator, int64 (n,): of
+        1, 2, 4 and 8 the largest that leaves at least one source pixel for an output pixel.
     """
     count = len(sizes)
     if warp is None:
@@ -74,8 +81,8 @@ def _denominators(warp: Warp, factor: Floats) -> Ints:
 def _antialiased_reach(factor: Floats, support: float, full: Ints) -> Floats:
     """How far from a sampled place pixels are read, (n, 2) along x and y."""
     factor = np.maximum(factor, 1.0)
-    # A warp that is not upright reads a picture that was shrunk first, to a whole number of pixels; each of those
-    # reaches as far again.
+    # A warp that is not upright reads a picture that was shrunk first, to a whole number of pixels; each of
+    # those reaches as far again.
     return (support + 1.0) * np.maximum(factor, full / np.maximum(np.rint(full / factor), 1.0))
 
 
@@ -85,7 +92,8 @@ def _regions(warp: Warp, sizes: Ints, reach: Floats | float) -> Ints:
     reach = reach + MARGIN
     first, last = np.floor(low - reach), np.floor(high + reach) + 1.0
     if warp.border == "reflect":
-        first, last = np.where(last > full, np.minimum(first, 2 * full - last), first), np.maximum(last, -first)
+        beyond = np.where(last > full, 2 * full - last, first)
+        first, last = np.minimum(first, beyond), np.maximum(last, -first)
     elif warp.border == "wrap":
         outside = (first < 0) | (last > full)
         first, last = np.where(outside, 0, first), np.where(outside, full, last)
@@ -107,14 +115,14 @@ def _bounds(matrix: Floats, size: Ints) -> tuple[Floats, Floats]:
 
 
 def _perspective_bounds(matrix: Floats, size: Ints) -> tuple[Floats, Floats]:
-    """The corners bound the rest, unless the horizon passes through the output: then everything may be read."""
+    """The corners bound the rest, unless the horizon crosses the output: then everything may be read."""
     far = size[:, ::-1] - 0.5
     x, y = far[:, :1] * [0, 1, 1, 0], far[:, 1:] * [0, 0, 1, 1]
     x, y = np.where(x == 0, 0.5, x), np.where(y == 0, 0.5, y)
     points = np.stack([x, y, np.ones_like(x)], axis=1)
     mapped = matrix @ points
-    depth = mapped[:, 2]
-    visible = (depth > 1e-3).all(axis=1)[:, None]
+    depth: Floats = mapped[:, 2]
+    visible = np.min(depth, axis=1, keepdims=True) > 1e-3
     place = mapped[:, :2] / np.where(visible, depth, 1.0)[:, None]
     everywhere = float(2**30)
     return np.where(visible, place.min(axis=2), -everywhere), np.where(visible, place.max(axis=2), everywhere)

@@ -1,16 +1,18 @@
 """The primitive pixel operations, as values, and the rules by which neighbors become one.
 
-An op holds what is to be done to a group of n records: its arrays have a leading axis of n, or of 1 where all records
-share the value. Arrays belong to whatever array API library lowered them; the numbers follow docs/architecture.md.
+An op holds what is to be done to a group of n records: its arrays have a leading axis of n, or of 1 where all
+records share the value. Arrays belong to whatever array API library lowered them. docs/architecture.md states
+what each op means to the pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imagefeed.errors import SpecError
 from imagefeed.types import Array, Border, Interpolation, Namespace
@@ -108,7 +110,7 @@ class Normalize:
 
     def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Normalize:
         """Raises SpecError: a batch has one unit."""
-        raise SpecError("Normalize: cannot be applied to some records only; put it at the end of the pipeline")
+        raise SpecError("Normalize: a batch has one unit; put it at the end of the pipeline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,7 +131,7 @@ class Host:
         """The same op, which is not called for the records where `mask` (n,) is false."""
         return replace(self, mask=mask if self.mask is None else self.mask & mask)
 
-    def __call__(self, image: Array, row: int) -> Array:
+    def __call__(self, image: NDArray[np.uint8], row: int) -> NDArray[np.uint8]:
         """Call the function on the picture of one row.
 
         Args:
@@ -142,18 +144,17 @@ class Host:
         if self.mask is not None and not self.mask[row]:
             return image
         if self.seeds is None:
-            result = self.function(image)
+            result: Any = self.function(image)
         else:
             result = self.function(image, np.random.default_rng(int(self.seeds[row])))
         name = getattr(self.function, "__qualname__", repr(self.function))
-        if not isinstance(result, np.ndarray):
+        if type(result) is not np.ndarray:
             raise SpecError(f"Apply({name}): returned {type(result).__name__}; expected a NumPy array")
-        if result.dtype != np.uint8 or result.ndim != 3 or 0 in result.shape:
-            shape = "x".join(map(str, result.shape)) or "no axes"
-            raise SpecError(
-                f"Apply({name}): returned {result.dtype} of {shape}; expected uint8 (height, width, channels)"
-            )
-        return result
+        array = cast("NDArray[np.uint8]", result)
+        if array.dtype != np.uint8 or array.ndim != 3 or 0 in array.shape:
+            got = f"{array.dtype} of shape {array.shape}"
+            raise SpecError(f"Apply({name}): returned {got}; expected uint8 (height, width, channels)")
+        return array
 
 
 Op: TypeAlias = Warp | ColorMatrix | Lut | Normalize | Host
@@ -170,8 +171,8 @@ def extent_after(op: Op, extent: Extent, xp: Namespace) -> Extent:
 def fuse(first: Op, second: Op, xp: Namespace) -> Op | None:
     """The one op that does `first` and then `second`, or None where they stay two.
 
-    Whether it exists depends on the kinds and options of the ops, never on their arrays, so a pipeline has one
-    structure for all records.
+    Whether it exists depends on the kinds and options of the ops, never on their arrays, so that a pipeline
+    has one structure for all records.
 
     Raises:
         SpecError: `second` works on levels, which `first` leaves.
@@ -186,7 +187,7 @@ def fuse(first: Op, second: Op, xp: Namespace) -> Op | None:
         case Normalize(), Normalize():
             return Normalize(scale=first.scale * second.scale, bias=first.bias * second.scale + second.bias)
         case Normalize(), _:
-            raise SpecError(f"{type(second).__name__}: works on levels, but comes after Normalize; swap the two")
+            raise SpecError(f"{type(second).__name__} works on levels, but comes after Normalize")
         case _:
             return None
 
@@ -214,8 +215,10 @@ def _fuse_warps(first: Warp, second: Warp) -> Warp | None:
 
 
 def _fuse_diagonal(first: ColorMatrix, second: ColorMatrix, xp: Namespace) -> ColorMatrix:
-    """For a line ax + b and a clip to [l, h], a·clip(v, l, h) + b = clip(av + b, al + b, ah + b), or with l and h
-    swapped where a < 0; and two clips in a row are one, with the first one's limits clipped by the second's."""
+    """A line ax + b after a clip to [l, h] is the clip of the line: a·clip(v, l, h) + b = clip(av + b, al +
+    b, ah + b), with the limits swapped where a < 0. Two clips in a row are one, whose limits are the first's,
+    clipped by the second.
+    """
     scale = xp.stack([second.matrix[:, k, k] for k in range(3)], axis=-1)
     shift = second.matrix[:, :, 3]
     ends = first.low * scale + shift, first.high * scale + shift

@@ -63,14 +63,15 @@ class Pipeline:
         return any(step.variables() for step in self.steps)
 
     def deterministic(self) -> Pipeline:
-        """The pipeline for validation and serving: without augmentation, and with every picture decoded fully."""
+        """The pipeline for validation and serving: nothing random, and every picture decoded fully."""
         steps = [form for step in self.steps for form in step.deterministic()]
         return Pipeline(steps, training=False)
 
     def stages(self) -> tuple[Stage, ...]:
         """The pipeline cut after every Python function, whose result has a size that only it knows.
 
-        There is always at least one stage. The numbers of the steps, and so their draws, are those in the pipeline.
+        There is always at least one stage. The numbers of the steps, and so their draws, are those in the
+        pipeline.
         """
         numbered = [Step.of(number, step) for number, step in enumerate(self.steps)]
         ends = [step.number + 1 for step in numbered if step.transform.role == "host"]
@@ -117,8 +118,10 @@ class Stage:
     @classmethod
     def of(cls, steps: tuple[Step, ...], *, scalable: bool) -> Stage:
         """The stage of some steps."""
-        counts = {step.number: sum(v.count for v in step.variables.values()) for step in steps if step.variables}
-        return cls(steps, scalable, np.array(list(counts), np.int64), np.array(list(counts.values()), np.int64))
+        random = [step for step in steps if step.variables]
+        numbers = [step.number for step in random]
+        counts = [sum(variable.count for variable in step.variables.values()) for step in random]
+        return cls(steps, scalable, np.array(numbers, np.int64), np.array(counts, np.int64))
 
 
 def _check_step(steps: Sequence[Transform], number: int) -> None:
@@ -130,12 +133,10 @@ def _check_step(steps: Sequence[Transform], number: int) -> None:
     name = type(step).__name__
     parameters: Any = getattr(step, "__dataclass_params__", None)
     if not is_dataclass(step) or not parameters.frozen:
-        raise SpecError(f"{where}.{name}: is not a frozen dataclass; put @dataclass(frozen=True) above its class")
+        raise SpecError(f"{where}.{name}: not a frozen dataclass; put @dataclass(frozen=True) above it")
     if number and step.role != "units" and steps[number - 1].role == "units":
         before = type(steps[number - 1]).__name__
         raise SpecError(
             f"{where}.{name}: works on levels from 0 to 255, which steps[{number - 1}].{before} leaves; "
             f"move {before} to the end"
         )
-
-

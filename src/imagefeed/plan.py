@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from imagefeed import rng
 from imagefeed.errors import ImagefeedError, PlanError, SpecError
 from imagefeed.explain import op_words, step_words
-from imagefeed.footprint import footprint
+from imagefeed.footprint import aligned, footprint
 from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, extent_after, fuse
 from imagefeed.pipeline import Stage, Step
 from imagefeed.transforms.base import Drawn
@@ -23,6 +23,9 @@ from imagefeed.types import Size
 
 Ints: TypeAlias = NDArray[np.int64]
 Pointwise: TypeAlias = ColorMatrix | Lut | Normalize
+
+# Interpolations that are defined along the axes of the source only.
+ONLY_ALIGNED = ("box", "hamming", "bicubic", "lanczos")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +45,8 @@ class Plan:
         records: int64 (n,), the indices of the records.
         sources: int64 (n, 2), the sizes of the pictures that come in, upright and whole.
         sizes: int64 (n, 2), the sizes that leave the last pass.
-        passes: At least one; every array's leading axis is n or 1. Matrices are float64, sizes int64, tables uint8,
-            all others float32, each C-contiguous. Coordinates are those of the upright, whole picture.
+        passes: At least one; every array's leading axis is n or 1. Matrices are float64, sizes int64, tables
+            uint8, all others float32, each C-contiguous. Coordinates are those of the upright, whole picture.
         host: The Python function to be called after the passes, if there is one.
         region: int64 (n, 4), the part (y0, x0, y1, x1) of the source that is needed.
         denominator: int64 (n,), 1, 2, 4 or 8: the picture may be decoded at this fraction of its size.
@@ -69,10 +72,12 @@ class Plan:
         first = self.sizes[0]
         other = np.flatnonzero((self.sizes != first).any(axis=1))
         if len(other):
-            rows = (0, int(other[0]))
-            (a, b), (x, y) = [self.records[row] for row in rows], ["x".join(map(str, self.sizes[row])) for row in rows]
+            becomes = " and ".join(
+                f"record {self.records[row]} becomes {self.sizes[row, 0]}x{self.sizes[row, 1]}"
+                for row in (0, int(other[0]))
+            )
             raise PlanError(
-                f"a batch needs pictures of one size, but record {a} becomes {x} and record {b} becomes {y}; "
+                f"a batch needs pictures of one size, but {becomes}; "
                 "add Resize((height, width)) to the pipeline"
             )
         return int(first[0]), int(first[1])
@@ -115,8 +120,9 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int) -> 
     passes: list[Pass] = []
     final = sizes
     for one in _passes(ops):
-        passes.append(_finished(one, final, len(records)))
-        final = passes[-1].warp.size if one.warp is not None else final
+        finished = _finished(one, final, len(records))
+        passes.append(finished)
+        final = finished.warp.size if finished.warp is not None else final
     region, denominator = footprint(passes[0].warp, sizes, scalable=stage.scalable)
     return Plan(
         stage=stage,
@@ -184,6 +190,11 @@ def _finished(one: Pass, sizes: Ints, count: int) -> Pass:
     warp = one.warp
     if warp is not None:
         matrix = _array(warp.matrix / warp.matrix[:, 2:, 2:], np.float64, count)
+        if warp.interpolation in ONLY_ALIGNED and not aligned(matrix).all():
+            raise PlanError(
+                f"a warp with interpolation {warp.interpolation!r} turns or slants the picture; "
+                "use 'bilinear' or 'nearest' for that"
+            )
         size = _array(sizes if warp.size is None else warp.size, np.int64, count)
         warp = replace(warp, matrix=matrix, size=size)
     return Pass(warp, tuple(_finished_op(op, count) for op in one.ops))
@@ -201,8 +212,8 @@ def _finished_op(op: Pointwise, count: int) -> Pointwise:
             return Normalize(scale=_array(scale, np.float32), bias=_array(bias, np.float32))
 
 
-def _array(array: NDArray[np.generic], dtype: type[np.generic], count: int | None = None) -> NDArray[np.generic]:
+def _array(array: Any, dtype: type[np.generic], count: int | None = None) -> NDArray[Any]:
     """C-contiguous and of a dtype; with a leading axis of `count` or 1, if it is given."""
     if count is not None and array.shape[0] not in (1, count):
-        raise PlanError(f"an op has arrays for {array.shape[0]} records; expected {count}, or 1 for all alike")
+        raise PlanError(f"an op has arrays for {array.shape[0]} records; expected {count}, or 1 for all")
     return np.ascontiguousarray(array, dtype)

@@ -13,9 +13,9 @@ def uniform(
 ) -> NDArray[np.float64]:
     """Uniform numbers in [0, 1) for several steps of several records.
 
-    The generator is Philox 4x64-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
-    SC 2011) with key (seed, epoch) and counter (block, step, record, 0): the stream that numpy.random.Philox
-    gives from that counter. Each 64-bit word gives one number from its top 53 bits.
+    The generator is Philox 4x64-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2,
+    3", SC 2011) with key (seed, epoch) and counter (block, step, record, 0): the stream that
+    numpy.random.Philox gives from that counter. Each 64-bit word gives one number from its top 53 bits.
 
     Args:
         seed: From 0 to 2**64 - 1.

@@ -1,19 +1,18 @@
 """Distributions: what a transform declares, and what turns uniform numbers into its values.
 
-A variable takes a fixed count of uniform numbers from [0, 1), whatever their values: so the numbers that a step
-consumes never depend on another's. It is written over the array API, since the numbers may come from a framework's
-own generator.
+A variable takes a fixed count of uniform numbers from [0, 1), whatever their values: so what one draws never
+depends on what another has drawn. It is written over the array API, since the numbers may come from a
+framework's own generator.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import accumulate
 
-from imagefeed.checks import check_number, fail, is_number
+from imagefeed.checks import check_number, fail, is_number, is_tuple
 from imagefeed.types import Array, Namespace
 
 
@@ -29,7 +28,7 @@ class Variable(ABC):
     shape: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.shape, tuple) or not all(type(n) is int and n > 0 for n in self.shape):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_tuple(self.shape) or not all(type(n) is int and n > 0 for n in self.shape):
             raise fail(f"{type(self).__name__}.shape", self.shape, "expected a tuple of positive integers")
 
     @property
@@ -127,10 +126,11 @@ class Integers(Variable):
                 raise fail(f"Integers.{name}", value, "expected an integer")
         _check_order(self)
         if self.high - self.low >= 2**53:
-            raise fail("Integers.high", self.high, "expected fewer than 2**53 values, the precision of a draw")
+            raise fail("Integers.high", self.high, "expected fewer than 2**53 values")
 
     def sample(self, uniform: Array, xp: Namespace) -> Array:
-        return xp.astype(xp.floor(self._shaped(uniform, xp) * (self.high - self.low + 1)), xp.int64) + self.low
+        whole = xp.floor(self._shaped(uniform, xp) * (self.high - self.low + 1))
+        return xp.astype(whole, xp.int64) + self.low
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Choice(Variable):
 
     def __post_init__(self) -> None:
         Variable.__post_init__(self)
-        if not isinstance(self.values, tuple) or not self.values or not all(map(is_number, self.values)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not is_tuple(self.values) or not self.values or not all(map(is_number, self.values)):
             raise fail("Choice.values", self.values, "expected a tuple of at least one number")
         if self.weights is not None:
             check_weights("Choice.weights", self.weights, len(self.values))
@@ -157,9 +157,9 @@ class Choice(Variable):
         return value
 
 
-def check_weights(where: str, weights: Sequence[float], count: int) -> None:
+def check_weights(where: str, weights: tuple[float, ...], count: int) -> None:
     """Raise SpecError unless `weights` are `count` numbers, none negative, not all zero."""
-    if not isinstance(weights, tuple) or not all(map(is_number, weights)):
+    if not is_tuple(weights) or not all(map(is_number, weights)):
         raise fail(where, weights, "expected a tuple of numbers")
     if len(weights) != count:
         raise fail(where, weights, f"expected one for each of the {count} values")

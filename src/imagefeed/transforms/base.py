@@ -9,7 +9,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any, Literal, cast
 
 from imagefeed.ops import Extent, Op
-from imagefeed.types import Array, Namespace
+from imagefeed.types import Namespace
 from imagefeed.variables import Variable
 
 Role = Literal["pixels", "host", "units"]
@@ -27,7 +27,8 @@ class Drawn(SimpleNamespace):
 
 
 class Transform(ABC):
-    """A step of a pipeline. A subclass is a frozen dataclass that says what it draws and what ops follow from it.
+    """A step of a pipeline. A subclass is a frozen dataclass that says what it draws and what ops follow from
+    it.
 
         @dataclass(frozen=True)
         class Blink(Transform):
@@ -41,8 +42,8 @@ class Transform(ABC):
                 return scale_levels(factor, factor * 0.0, xp)
 
     Attributes:
-        role: "pixels" for work on levels from 0 to 255; "host" if it lowers to a Python function; "units" if it
-            leaves the levels, after which only other "units" may follow.
+        role: "pixels" for work on levels from 0 to 255; "host" if it lowers to a Python function; "units" if
+            it leaves the levels, after which only other "units" may follow.
     """
 
     __slots__ = ()

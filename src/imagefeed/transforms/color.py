@@ -56,7 +56,8 @@ class Brightness(Transform):
 class Contrast(Transform):
     """Move every level away from, or towards, mid-gray.
 
-    The pivot is 127.5 and not the picture's own mean, since what is done to a picture is decided before it is decoded.
+    The pivot is 127.5 and not the picture's own mean, since what is done to a picture is decided before it is
+    decoded.
 
     Attributes:
         factor: Range of the factor; 0 is a gray surface, 1 leaves the picture alone.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
 from imagefeed.checks import check_bool, check_number, fail
 from imagefeed.errors import SpecError
@@ -29,7 +30,7 @@ class Sometimes(Transform):
     def __post_init__(self) -> None:
         check_transform("Sometimes.transform", self.transform)
         if self.transform.role == "units":
-            raise fail("Sometimes.transform", self.transform, "a batch has one unit, so put it at the end by itself")
+            raise fail("Sometimes.transform", self.transform, "put it at the end: a batch has one unit")
         check_number("Sometimes.probability", self.probability, 0, 1)
 
     @property
@@ -65,15 +66,17 @@ class OneOf(Transform):
         for k, transform in enumerate(self.transforms):
             check_transform(f"OneOf.transforms[{k}]", transform)
             if transform.role != "pixels":
-                expected = "expected a transform of geometry or color; put this one into the pipeline by itself"
+                expected = "expected geometry or color; put this one into the pipeline by itself"
                 raise fail(f"OneOf.transforms[{k}]", transform, expected)
         if self.weights is not None:
             check_weights("OneOf.weights", self.weights, len(self.transforms))
 
     def variables(self) -> Mapping[str, Variable]:
         choice = Choice(tuple(range(len(self.transforms))), self.weights)
-        inner = [(f"{k}.{name}", v) for k, t in enumerate(self.transforms) for name, v in t.variables().items()]
-        return {"choice": choice} | dict(inner)
+        result: dict[str, Variable] = {"choice": choice}
+        for k, transform in enumerate(self.transforms):
+            result |= {f"{k}.{name}": variable for name, variable in transform.variables().items()}
+        return result
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         leading: list[tuple[Op, Array]] = []
@@ -91,18 +94,22 @@ class OneOf(Transform):
         forms = {transform.deterministic() for transform in self.transforms}
         if len(forms) > 1:
             shown = " or ".join(sorted(map(repr, forms)))
-            raise SpecError(f"{self!r}: has no one deterministic form, but {shown}; write the validation pipeline out")
+            raise SpecError(f"{self!r}: stands for {shown} at validation; write that pipeline out")
         return forms.pop()
 
 
-def check_transform(where: str, value: object) -> None:
+def check_transform(where: str, value: Any) -> None:
     """Raise SpecError unless `value` is a transform; say what to write instead."""
-    if isinstance(value, type) and issubclass(value, Transform):
+    if _is_class(value):
         raise fail(where, value, f"this is the class; write {value.__name__}(...)")
     if isinstance(value, Transform):
         return
     advice = "wrap a function as Apply(function)" if callable(value) else "expected a transform"
     raise fail(where, value, advice)
+
+
+def _is_class(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Transform)
 
 
 def _masked(ops: Sequence[tuple[Op, Array]], extent: Extent, xp: Namespace) -> tuple[Op, ...]:
@@ -122,10 +129,10 @@ class Apply(Transform):
     picture is small. What it does not return unchanged is its own business: it may return another size.
 
     Attributes:
-        function: `function(image)`, or `function(image, generator)` if random; takes and returns a uint8 array
-            (height, width, channels), and must not write into the one that it is given.
-        random: Whether the function is given a numpy.random.Generator, seeded for this record and step. A function
-            without one must be deterministic, and is then part of the deterministic pipeline.
+        function: `function(image)`, or `function(image, generator)` if random; takes and returns a uint8
+            array (height, width, channels), and must not write into the one that it is given.
+        random: Whether the function is given a numpy.random.Generator, seeded for this record and step. A
+            function without one must be deterministic, and is then part of the deterministic pipeline.
     """
 
     function: Callable[..., Array]
@@ -135,7 +142,7 @@ class Apply(Transform):
     def __post_init__(self) -> None:
         if not callable(self.function):
             raise fail("Apply.function", self.function, "expected a function of one picture")
-        if isinstance(self.function, Transform) or (isinstance(self.function, type) and issubclass(self.function, Transform)):
+        if isinstance(self.function, Transform) or _is_class(self.function):
             raise fail("Apply.function", self.function, "a transform is a step by itself")
         check_bool("Apply.random", self.random)
 

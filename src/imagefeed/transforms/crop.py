@@ -23,8 +23,8 @@ class Resize(Transform):
         interpolation: The kernel; Pillow's of the same name.
         antialias: Whether to average over all the pixels that fall into one. Without it a smaller picture is
             made from a few of the pixels only.
-        fit: "stretch" to the size, whatever that does to the ratio of the sides; "cover" it and cut off evenly
-            what is too much; or be "contain"ed in it and fill up evenly what is left.
+        fit: "stretch" to the size, whatever that does to the ratio of the sides; "cover" it and cut off
+            evenly what is too much; or be "contain"ed in it and fill up evenly what is left.
         fill: The level, 0 to 255, that "contain" fills up with.
     """
 
@@ -144,9 +144,9 @@ def _random_offset(room: Array, uniform: Array, xp: Namespace) -> Array:
 class RandomResizedCrop(Transform):
     """Cut out a part of random area and shape at a random place, and resize it.
 
-    The distribution is that of Szegedy et al., "Going deeper with convolutions" (CVPR 2015), as the field samples it:
-    ten candidates of uniform area and log-uniform ratio, rounded to whole pixels; the first that fits
-    is put at a uniform place. Where none fits, the largest middle part whose ratio is within the range.
+    The distribution is that of Szegedy et al., "Going deeper with convolutions" (CVPR 2015), as the field
+    samples it: ten candidates of uniform area and log-uniform ratio, rounded to whole pixels; the first that
+    fits is put at a uniform place. Where none fits, the largest middle part whose ratio is within the range.
 
     Attributes:
         size: (height, width) of the result in pixels.
@@ -195,7 +195,7 @@ class RandomResizedCrop(Transform):
         )
 
     def _part(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Array, Array, Array]:
-        """Height and width of the part in whole pixels, and whether it is none of the candidates; each (n,)."""
+        """Height and width of the part in whole pixels, and whether no candidate fits; each (n,)."""
         full_height, full_width = extent[0][:, None], extent[1][:, None]
         area = drawn.area * (full_height * full_width)
         height, width = xp.round(xp.sqrt(area / drawn.ratio)), xp.round(xp.sqrt(area * drawn.ratio))
@@ -212,4 +212,3 @@ class RandomResizedCrop(Transform):
 
     def deterministic(self) -> tuple[Transform, ...]:
         return (Resize(self.size, fit="cover", interpolation=self.interpolation, antialias=self.antialias),)
-

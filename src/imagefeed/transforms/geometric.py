@@ -264,8 +264,8 @@ class Perspective(Moved):
     """Look at the picture from the side: each corner of what is seen moves on its own.
 
     Attributes:
-        strength: How far a corner moves at most, as a fraction of half the width and height; from 0 to 0.45, beyond
-            which the four corners would no longer surround a picture.
+        strength: How far a corner moves at most, as a fraction of half the width and height; from 0 to 0.45,
+            beyond which the four corners would no longer surround a picture.
     """
 
     strength: float
@@ -288,8 +288,8 @@ class Perspective(Moved):
 
 
 def _square_to_quad(x: list[Array], y: list[Array], xp: Namespace) -> Array:
-    """The projective map of the unit square to four corners: Heckbert, "Fundamentals of texture mapping and image
-    warping" (1989), section 2.2.3."""
+    """The projective map of the unit square to four corners: Heckbert, "Fundamentals of texture mapping and
+    image warping" (1989), section 2.2.3."""
     dx1, dx2, sx = x[1] - x[2], x[3] - x[2], x[0] - x[1] + x[2] - x[3]
     dy1, dy2, sy = y[1] - y[2], y[3] - y[2], y[0] - y[1] + y[2] - y[3]
     area = dx1 * dy2 - dx2 * dy1

@@ -15,7 +15,8 @@ def matrix(rows: tuple[tuple[Any, ...], ...], xp: Namespace) -> Array:
     """Float (n, r, c) from r rows of c entries, each a float or an array (n,); at least one is an array."""
     entries = [entry for row in rows for entry in row]
     like = next(entry for entry in entries if not isinstance(entry, float))
-    constants = {number: xp.full_like(like, number) for number in {e for e in entries if isinstance(e, float)}}
+    numbers = {entry for entry in entries if isinstance(entry, float)}
+    constants = {number: xp.full_like(like, number) for number in numbers}
     arrays = [constants[entry] if isinstance(entry, float) else entry for entry in entries]
     if any(array.shape != like.shape for array in arrays):
         arrays = xp.broadcast_arrays(*arrays)

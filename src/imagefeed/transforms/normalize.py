@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from imagefeed import ops
-from imagefeed.checks import check_number, fail, is_number
+from imagefeed.checks import check_number, fail, is_number, is_tuple
 from imagefeed.ops import Extent, Op
 from imagefeed.transforms.base import Drawn, Role, Transform
 from imagefeed.types import Namespace
@@ -57,7 +57,7 @@ class Normalize(Transform):
         if min(std) <= 0:
             raise fail("Normalize.std", self.std, "expected numbers above 0")
         if len(mean) != len(std) and 1 not in (len(mean), len(std)):
-            raise fail("Normalize.std", self.std, f"expected as many numbers as Normalize.mean has, {len(mean)}")
+            raise fail("Normalize.std", self.std, f"expected {len(mean)} numbers, as in Normalize.mean")
 
     @property
     def role(self) -> Role:
@@ -72,7 +72,7 @@ class Normalize(Transform):
 
 def _channels(where: str, value: Any) -> tuple[float, ...]:
     """One number as a tuple; a tuple as it is."""
-    values = (value,) if is_number(value) else value
-    if not isinstance(values, tuple) or not values or not all(map(is_number, values)):  # pyright: ignore[reportUnknownArgumentType]
+    values: Any = (value,) if is_number(value) else value
+    if not is_tuple(values) or not values or not all(map(is_number, values)):
         raise fail(where, value, "expected a number, or a tuple with a number for each channel")
-    return values  # pyright: ignore[reportUnknownVariableType]
+    return values
