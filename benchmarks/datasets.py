@@ -95,6 +95,7 @@ def _mosaic(sources: list[Path], rng: random.Random) -> Image.Image:
 
 def _quality_for(picture: Image.Image, bytes_per_pixel: float, scratch: Path) -> int:
     """The JPEG quality at which `picture` takes as many bytes a pixel as its sources did."""
+
     def distance(quality: int) -> float:
         picture.save(scratch, quality=quality, subsampling="4:2:0")
         return abs(scratch.stat().st_size / (LARGE[0] * LARGE[1]) - bytes_per_pixel)

@@ -16,7 +16,9 @@ class Job:
 
     `work` names the function that a system's file offers for it, `dataset` the scratch files (see
     `datasets.py`), `measure` how it is timed. `degrees`, `shift` (fractions of the picture) and
-    `area` are ranges of uniform draws; `size` is (height, width) of what comes out. `targets` are
+    `area` are ranges of uniform draws; `size` is (height, width) of what comes out, `levels` how many
+    gray levels (0–255) one unit of it stands for, `check_draws` how many pictures are compared.
+    `systems` names those that take part, where not all that offer the work do. `targets` are
     the least ratios of our rate to a system's, by the system's name; `roof_share` is the least
     share of the roof's rate and `least_rate` the least rate in images a second.
     """
@@ -34,6 +36,8 @@ class Job:
     area: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
     check_draws: int = 1024
+    levels: float = 255.0
+    systems: tuple[str, ...] | None = None
     targets: Mapping[str, float] = field(default_factory=dict[str, float])
     roof_share: float | None = None
     least_rate: float | None = None
@@ -75,6 +79,7 @@ JOBS: tuple[Job, ...] = (
         work="arrays",
         dataset="patches",
         size=(32, 32),
+        levels=60.0,  # about the standard deviation of photographs, by which these are divided
         least_rate=100_000,
     ),
     Job(
@@ -84,6 +89,7 @@ JOBS: tuple[Job, ...] = (
         work="arrays",
         dataset="patches",
         size=(32, 32),
+        levels=60.0,  # about the standard deviation of photographs, by which these are divided
         batch_size=256,
         least_rate=100_000,
     ),
@@ -94,6 +100,7 @@ JOBS: tuple[Job, ...] = (
         work="affine",
         dataset="photos",
         measure="start",
+        systems=("imagefeed", "roof", "keras", "tfdata-layers", "dali", "albumentations"),
     ),
     Job(
         name="memory",
@@ -102,6 +109,7 @@ JOBS: tuple[Job, ...] = (
         work="affine",
         dataset="photos-200",
         measure="memory",
+        systems=("imagefeed", "keras", "tfdata-layers", "dali", "albumentations"),
     ),
 )
 

@@ -157,6 +157,15 @@ SYSTEMS: tuple[System, ...] = (
         options={"decode": "whole"},
     ),
     System(
+        name="albumentations",
+        title="PyTorch DataLoader, Albumentations",
+        module="torch_albumentations",
+        environment="torch",
+        package="albumentations",
+        antialias=False,
+        works=ALL_WORK,
+    ),
+    System(
         name="pillow",
         title="Pillow and a thread pool: decode, then crop",
         module="pillow",

@@ -43,21 +43,36 @@ def _files(task: Task) -> Any:
     return fn.readers.file(file_root=str(task.folder / "images"), random_shuffle=True, seed=0)[0]
 
 
-def _matrix(task: Task) -> Any:
-    """Rotation about the center, then the shift: output to input, as `warp_affine` wants it."""
+def _matrix(task: Task, before: Any = None) -> Any:
+    """Rotation about the center, then the shift, after the matrix `before`: input to output."""
     height, width = task.job.size
+    first = [] if before is None else [before]
     angle = fn.random.uniform(range=task.job.degrees)
     offset = fn.random.uniform(range=task.job.shift, shape=(2,)) * types.Constant(np.float32([width, height]))
-    turn = fn.transforms.rotation(angle=angle, center=(width / 2, height / 2))
+    turn = fn.transforms.rotation(*first, angle=angle, center=(width / 2, height / 2))
     return fn.transforms.translation(turn, offset=offset)
 
 
 def _affine(task: Task) -> Iterator[Any]:
+    """Plain bilinear: one warp does the resize too, which is fastest. Antialiased: resize, then warp."""
     height, width = task.job.size
     with _pipeline(task) as pipeline:
-        images = fn.decoders.image(_files(task), **DECODE)
-        images = fn.resize(images, size=(height, width), interp_type=types.INTERP_LINEAR, antialias=task.antialias)
-        images = fn.warp_affine(images, matrix=_matrix(task), interp_type=types.INTERP_LINEAR)
+        files = _files(task)
+        images = fn.decoders.image(files, **DECODE)
+        if task.antialias:
+            images = fn.resize(images, size=(height, width), interp_type=types.INTERP_LINEAR)
+            matrix = _matrix(task)
+        else:
+            shape = fn.peek_image_shape(files, dtype=types.FLOAT)
+            shrink = fn.cat(float(width) / shape[1:2], float(height) / shape[0:1])
+            matrix = _matrix(task, fn.transforms.scale(scale=shrink))
+        images = fn.warp_affine(
+            images,
+            matrix=matrix,
+            inverse_map=False,
+            size=(float(height), float(width)),
+            interp_type=types.INTERP_LINEAR,
+        )
         yield from _endless(pipeline, _rescaled(images))
 
 
@@ -71,7 +86,9 @@ def _resized_crop(task: Task) -> Iterator[Any]:
             num_attempts=10,
             **DECODE,
         )
-        images = fn.resize(images, size=(height, width), interp_type=types.INTERP_LINEAR, antialias=task.antialias)
+        images = fn.resize(
+            images, size=(height, width), interp_type=types.INTERP_LINEAR, antialias=task.antialias
+        )
         yield from _endless(pipeline, _rescaled(images))
 
 

@@ -7,8 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import imagefeed as feed
 import numpy as np
+
+import imagefeed as feed
 
 from . import Task
 

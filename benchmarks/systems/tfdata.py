@@ -20,8 +20,8 @@ from . import Task
 
 
 def _endless(task: Task, load: Callable[[tf.Tensor], tf.Tensor]) -> Iterator[tf.Tensor]:
-    paths = sorted(map(str, task.folder.glob("images/*/*.jpg")))
-    labels = [path.split(os.sep)[-2] == "class1" for path in paths]
+    files = sorted(task.folder.glob("images/*/*.jpg"))
+    paths, labels = list(map(str, files)), [file.parent.name == "class1" for file in files]
     options = tf.data.Options()
     options.deterministic = False
     options.threading.private_threadpool_size = task.threads

@@ -1,0 +1,235 @@
+"""Every job on every system, in turn, in one run: ``python benchmarks/run.py --help``.
+
+Each measurement is a process of its own, in the interpreter of the system's environment. Rounds are
+interleaved (A B C, A B C, ...), so that a slow minute of the machine hits every system, and ratios
+are taken within a round.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from typer import Option
+
+import datasets
+import render_tables
+from jobs import JOBS, Job, job_named
+from systems import SYSTEMS, System, system_named
+
+HERE = Path(__file__).resolve().parent
+DATA = Path(os.environ.get("IMAGEFEED_DATA", HERE.parent.parent / "shared" / "data"))
+PHOTOS = DATA / "cats_dogs"
+WORK = Path(tempfile.gettempdir()) / "imagefeed-bench"
+OUTPUT = HERE / "results" / "latest"
+Result = dict[str, Any]
+
+console = Console(stderr=True)
+
+
+def machine() -> Result:
+    """What the figures depend on: processor, vector instructions, cores, memory, system."""
+    cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    fields = dict(
+        (part.strip() for part in line.split(":", 1)) for line in cpuinfo.splitlines() if ":" in line
+    )
+    flags = set(fields.get("flags", "").split())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "processor": fields.get("model name", platform.processor()),
+        "architecture": platform.machine(),
+        "vectors": [
+            flag for flag in ("sse4_2", "avx2", "avx512f", "avx512_vbmi", "amx_int8") if flag in flags
+        ],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "memory_gib": round(memory / 2**30),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def interpreters(mapping: list[str]) -> dict[str, str]:
+    """`NAME=PATH` options to a dictionary; an environment left out is the running interpreter's."""
+    known = {system.environment for system in SYSTEMS}
+    found = dict.fromkeys(known, sys.executable)
+    for item in mapping:
+        name, _, path = item.partition("=")
+        if name not in known or not Path(path).exists():
+            raise typer.BadParameter(
+                f"--python: got {item!r}; expected NAME=PATH, a name of {', '.join(sorted(known))}, "
+                "and the path of an interpreter"
+            )
+        found[name] = path
+    return found
+
+
+def measure(python: str, request: Result) -> Result:
+    """One worker's result, or ``{"skipped": reason}``."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answer = Path(folder) / "request.json", Path(folder) / "result.json"
+        asked.write_text(json.dumps(request))
+        command = [python, str(HERE / "worker.py"), str(asked), str(answer)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=request["limit"])
+        except subprocess.TimeoutExpired:
+            return {"skipped": f"not done within {request['limit']} s"}
+        if answer.exists():
+            return json.loads(answer.read_text())
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        return {"skipped": said[-1].strip() if said else f"exit status {done.returncode}, and no word"}
+
+
+class Run:
+    """The measurements of one run, and the file that they are written to after every job."""
+
+    def __init__(
+        self, options: Result, pythons: dict[str, str], photos: Path, work: Path, output: Path
+    ) -> None:
+        self.options, self.pythons, self.photos, self.work, self.output = (
+            options,
+            pythons,
+            photos,
+            work,
+            output,
+        )
+        self.results: Result = {
+            "machine": machine(),
+            "settings": options,
+            "datasets": {},
+            "versions": {},
+            "jobs": {},
+        }
+
+    def folder(self, name: str) -> Path:
+        folder, facts = datasets.prepare(name, self.photos, self.work)
+        self.results["datasets"][name] = facts
+        return folder
+
+    def request(self, job: Job, system: System, kind: str) -> Result:
+        check = kind == "check"
+        request: Result = {
+            **self.options,
+            "job": job.name,
+            "system": system.name,
+            "measure": kind,
+            "folder": str(self.folder(f"{job.dataset}-check" if check else job.dataset)),
+            "limit": 600,
+        }
+        if kind == "start":
+            request["listing_folder"] = str(self.folder("listing") / "images")
+            request["listing_count"] = datasets.LISTED_FILES
+        if kind == "memory":
+            request["epoch_images"] = self.results["datasets"][job.dataset]["count"]
+        return request
+
+    def once(self, job: Job, system: System, kind: str) -> None:
+        """One measurement into the results. A system that was skipped is not asked again."""
+        entry = self.results["jobs"][job.name]["systems"][system.name]
+        if "skipped" in entry:
+            return
+        result = measure(self.pythons[system.environment], self.request(job, system, kind))
+        self.results["versions"].update(result.pop("versions", {}))
+        if "skipped" in result:
+            entry["skipped"] = result["skipped"]
+        elif kind == "check":
+            entry["check"] = result
+        else:
+            entry["rounds"].append(result)
+
+    def save(self) -> None:
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        self.output.with_suffix(".json").write_text(json.dumps(self.results, indent=1) + "\n")
+        self.output.with_suffix(".md").write_text(render_tables.page(self.results))
+
+
+def takes_part(system: System, job: Job) -> bool:
+    return job.work in system.works and (job.systems is None or system.name in job.systems)
+
+
+def rounds_of(job: Job, rounds: int) -> int:
+    """How often `job` is measured: memory is a curve over epochs, not a time to take a median of."""
+    return 1 if job.measure == "memory" else rounds
+
+
+def steps(chosen: list[tuple[Job, list[System]]], rounds: int, check: bool) -> list[tuple[Job, System, str]]:
+    """Everything to do, in order: of a job the checks first, then its interleaved rounds."""
+    todo: list[tuple[Job, System, str]] = []
+    for job, systems in chosen:
+        if check and job.measure == "rate":
+            todo += [(job, system, "check") for system in systems]
+        for _ in range(rounds_of(job, rounds)):
+            todo += [(job, system, job.measure) for system in systems]
+    return todo
+
+
+def describe(name: str, entry: Result) -> str:
+    if "skipped" in entry:
+        return f"{name}: skipped: {entry['skipped']}"
+    last = entry["rounds"][-1] if entry["rounds"] else {}
+    return f"{name}: {last['rate']:,.0f} images/s" if "rate" in last else name
+
+
+def main(
+    job: Annotated[list[str] | None, Option(help="A job to run; repeat for more. All, if left out.")] = None,
+    system: Annotated[
+        list[str] | None, Option(help="A system to run; repeat for more. All, if left out.")
+    ] = None,
+    python: Annotated[
+        list[str] | None,
+        Option(help="NAME=PATH: the interpreter of imagefeed, tf, dali or torch; repeat for more."),
+    ] = None,
+    photos: Annotated[Path, Option(help="A folder with photographs of 500x375.")] = PHOTOS,
+    work: Annotated[Path, Option(help="Where scratch files are made, and kept for the next run.")] = WORK,
+    output: Annotated[Path, Option(help="Results go to OUTPUT.json and OUTPUT.md.")] = OUTPUT,
+    rounds: Annotated[int, Option(min=1, help="Rounds over all systems.")] = 5,
+    seconds: Annotated[float, Option(help="Measured seconds a round.")] = 4.0,
+    warm_up: Annotated[float, Option(help="Seconds before that, a round.")] = 2.0,
+    threads: Annotated[int, Option(min=1, help="Threads, and cores, for every system.")] = 2,
+    epochs: Annotated[int, Option(min=2, help="Epochs of the memory job.")] = 50,
+    check: Annotated[bool, Option(help="First compare what the systems give.")] = True,
+) -> None:
+    """Measure imagefeed beside its peers, job by job, in interleaved rounds.
+
+    The machine must be quiet. Peers that are not installed are skipped, and the tables say why.
+    """
+    jobs = [job_named(name) for name in job] if job else list(JOBS)
+    systems = [system_named(name) for name in system] if system else list(SYSTEMS)
+    chosen = [(item, [one for one in systems if takes_part(one, item)]) for item in jobs]
+    options = {"threads": threads, "rounds": rounds, "seconds": seconds, "warm_up": warm_up, "epochs": epochs}
+    run = Run(options, interpreters(python or []), photos, work, output)
+    for item, asked in chosen:
+        entries = {one.name: {"rounds": []} for one in asked}
+        run.results["jobs"][item.name] = {"job": asdict(item), "systems": entries}
+    columns = TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as progress:
+        todo = steps(chosen, rounds, check)
+        bar = progress.add_task("", total=len(todo))
+        for item, one, kind in todo:
+            progress.update(bar, description=f"{item.name}: {one.name} ({kind})")
+            run.once(item, one, kind)
+            entry = run.results["jobs"][item.name]["systems"][one.name]
+            progress.console.print(f"{item.name:12} {describe(one.name, entry)}", highlight=False)
+            progress.advance(bar)
+            run.save()
+    console.print(f"Results: {output.with_suffix('.json')}, {output.with_suffix('.md')}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
