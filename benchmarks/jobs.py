@@ -12,7 +12,7 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One row of questions: the same work asked of every system.
+    """The same work, asked of every system. `short` heads a column, `title` a page's section.
 
     `work` names the function that a system's file offers for it, `dataset` the scratch files (see
     `datasets.py`), `measure` how it is timed. `degrees`, `shift` (fractions of the picture) and
@@ -25,6 +25,7 @@ class Job:
 
     name: str
     letter: str
+    short: str
     title: str
     work: str
     dataset: str
@@ -47,6 +48,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         name="affine",
         letter="a",
+        short="resize, rotate, shift, flip",
         title="500×375 JPEG: resize to 224×224, rotate ±20°, shift ±20 %, flip, rescale to 0–1",
         work="affine",
         dataset="photos",
@@ -56,6 +58,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         name="crop",
         letter="b",
+        short="random resized crop, flip",
         title="500×375 JPEG: random resized crop (area 0.08–1) to 224×224, flip, rescale to 0–1",
         work="resized_crop",
         dataset="photos",
@@ -64,6 +67,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         name="large",
         letter="d",
+        short="512×512 of 12 megapixels",
         title="12-megapixel JPEG: random 512×512 crop, rescale to 0–1",
         work="crop",
         dataset="large",
@@ -75,6 +79,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         name="arrays",
         letter="e",
+        short="32×32 arrays, batches of 32",
         title="32×32 uint8 arrays, batches of 32: rotate ±20°, shift ±20 %, flip, standardize",
         work="arrays",
         dataset="patches",
@@ -85,6 +90,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         name="arrays-256",
         letter="e",
+        short="32×32 arrays, batches of 256",
         title="32×32 uint8 arrays, batches of 256: rotate ±20°, shift ±20 %, flip, standardize",
         work="arrays",
         dataset="patches",
@@ -96,6 +102,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         name="start",
         letter="l",
+        short="start",
         title="Start: import, first batch of job a, listing 50,000 files",
         work="affine",
         dataset="photos",
@@ -105,6 +112,7 @@ JOBS: tuple[Job, ...] = (
     Job(
         name="memory",
         letter="i",
+        short="memory",
         title="Memory over 50 epochs of job a (200 photographs an epoch)",
         work="affine",
         dataset="photos-200",

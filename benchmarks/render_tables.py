@@ -243,23 +243,28 @@ def page(results: Result) -> str:
     return "\n\n".join([head, conditions(results), *sections]) + "\n"
 
 
+def summary_cell(peer: System, entries: Result) -> str:
+    values = ratios(peer, entries) if peer.name in entries else []
+    return f"{median(values):.1f}×" if values else ""
+
+
 def summary(results: Result) -> str:
-    """The short table: jobs down, peers across, how many times as fast as each we are."""
-    peers = [system for system in SYSTEMS if not system.name.startswith(OURS) and system.name != "roof"]
+    """The short table: jobs across; our rate, our share of the roof, how many times each peer's rate."""
     measured = [entry for entry in results["jobs"].values() if entry["job"]["measure"] == "rate"]
-    shown = [peer for peer in peers if any(peer.name in e["systems"] for e in measured)]
-    rows: list[list[str]] = []
-    for entry in measured:
-        entries = entry["systems"]
-        if not entries.get(OURS, {}).get("rounds"):
+    measured = [entry for entry in measured if entry["systems"].get(OURS, {}).get("rounds")]
+    our_rates = [f"{median(rates(entry['systems'][OURS])):,.0f}" for entry in measured]
+    shares = [share_of_roof(OURS, entry["systems"]) for entry in measured]
+    rows = [
+        ["imagefeed, images/s", *our_rates],
+        ["share of the roof", *(f"{share:.0%}" if share is not None else "" for share in shares)],
+    ]
+    for peer in SYSTEMS:
+        if peer.name.startswith(OURS) or peer.name == "roof":
             continue
-        share = share_of_roof(OURS, entries)
-        cells = [f"{median(rates(entries[OURS])):,.0f}", f"{share:.0%}" if share is not None else ""]
-        for peer in shown:
-            values = ratios(peer, entries) if peer.name in entries else []
-            cells.append(f"{median(values):.1f}×" if values else "–")
-        rows.append([entry["job"]["title"], *cells])
-    return table(("job", "imagefeed, images/s", "of the roof", *(peer.title for peer in shown)), rows)
+        cells = [summary_cell(peer, entry["systems"]) for entry in measured]
+        if any(cells):
+            rows.append([f"as fast as {peer.title}", *cells])
+    return table(("", *(entry["job"]["short"] for entry in measured)), rows)
 
 
 def replace_marked(text: str, new: str, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -74,4 +73,4 @@ def listing(folder: Path) -> int:
 
 
 def versions() -> dict[str, str]:
-    return {"imagefeed": version("imagefeed"), "numpy": np.__version__}
+    return {"imagefeed": feed.__version__, "numpy": np.__version__}
