@@ -307,7 +307,7 @@ def _places(matrix: Array, size: Size, xp: Namespace) -> tuple[Array, Array]:
     u = (xp.arange(size[1], dtype=matrix.dtype) + 0.5)[None, None, :]
     v = (xp.arange(size[0], dtype=matrix.dtype) + 0.5)[None, :, None]
     m = matrix[:, :, :, None, None]
-    x, y, w = (m[:, k, 0] * u + m[:, k, 1] * v + m[:, k, 2] for k in range(3))
+    x, y, w = (m[:, k, 0, ...] * u + m[:, k, 1, ...] * v + m[:, k, 2, ...] for k in range(3))
     visible = w > 1e-12
     depth = xp.where(visible, w, 1.0)
     return tuple(xp.where(visible, xp.clip(p / depth, -FARTHEST, FARTHEST), -FARTHEST) for p in (x, y))  # pyright: ignore[reportReturnType]
