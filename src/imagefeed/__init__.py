@@ -1,8 +1,11 @@
 """imagefeed: stored images to training batches, fast. Decide first, touch pixels once."""
 
 from imagefeed._version import __version__
+from imagefeed.decode import read
 from imagefeed.errors import DecodeError, ImagefeedError, PlanError, SourceError, SpecError
+from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
+from imagefeed.sources import Source, arrays, folder
 from imagefeed.transforms import (
     Affine,
     Apply,
@@ -40,6 +43,7 @@ __all__ = [
     "HorizontalFlip",
     "ImagefeedError",
     "Integers",
+    "Loader",
     "LogUniform",
     "Normal",
     "Normalize",
@@ -55,6 +59,7 @@ __all__ = [
     "Saturation",
     "Shear",
     "Sometimes",
+    "Source",
     "SourceError",
     "SpecError",
     "Transform",
@@ -64,4 +69,8 @@ __all__ = [
     "VerticalFlip",
     "Zoom",
     "__version__",
+    "arrays",
+    "folder",
+    "read",
+    "render",
 ]

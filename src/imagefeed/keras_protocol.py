@@ -1,0 +1,81 @@
+"""How `keras.Model.fit`, `evaluate` and `predict` read a loader: as a `keras.utils.PyDataset`."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+
+class KerasProtocol(ABC):
+    """The members of a PyDataset, for a class that gives its epochs one after another.
+
+    Keras recognizes data by their class. imagefeed must not import a framework, so a loader answers for itself, as
+    the data model allows (`instance.__class__`): where Keras has been imported, it is a PyDataset too.
+
+    Keras asks for the batches of an epoch by number, in an order that it shuffles itself. A loader's order is keyed by
+    its seed and its batches are made ahead, so between `on_epoch_begin` and `on_epoch_end` the batch that is asked for
+    is the next one, whatever its number: every batch of the epoch once.
+    """
+
+    # One caller at a time: the parallel work is the loader's own. Keras would start threads of its own for more.
+    workers = 1
+    use_multiprocessing = False
+    max_queue_size = 1
+
+    epoch: int
+    _within: Iterator[Any] | None = None
+    _lock: threading.Lock
+
+    @property
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        keras = sys.modules.get("keras")
+        return type(self) if keras is None else keras.utils.PyDataset
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+
+    @abstractmethod
+    def _epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
+        """The batches of an epoch, from one of them on."""
+
+    def __getitem__(self, index: int) -> Any:
+        """A batch of the coming epoch, made for this call alone; while Keras runs an epoch, its next batch.
+
+        Args:
+            index: From 0 to len - 1, or negative to count from the end.
+        """
+        with self._lock:
+            if self._within is not None:
+                return self._next(self._within)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"batch {index}: expected 0 to {len(self) - 1}")
+        return next(self._epoch(self.epoch, index % len(self)))
+
+    @property
+    def num_batches(self) -> int:
+        """How many batches an epoch has, as Keras asks for it."""
+        return len(self)
+
+    def on_epoch_begin(self) -> None:
+        """Keras begins an epoch."""
+        with self._lock:
+            self._within = self._epoch(self.epoch)
+
+    def on_epoch_end(self) -> None:
+        """Keras has ended an epoch, whether or not it took all of its batches."""
+        with self._lock:
+            self._within = None
+            self.epoch += 1
+
+    def _next(self, within: Iterator[Any]) -> Any:
+        batch = next(within, None)
+        if batch is not None:
+            return batch
+        # Keras was told to take more steps than an epoch has: the next one begins.
+        self.epoch += 1
+        self._within = self._epoch(self.epoch)
+        return next(self._within)

@@ -1,0 +1,69 @@
+"""A plan in the form that the native core runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from imagefeed import _native
+from imagefeed.errors import PlanError
+from imagefeed.ops import ColorMatrix, Lut, Normalize, Warp
+from imagefeed.plan import Pass, Plan
+from imagefeed.types import Dtype, Layout
+
+# The numbers that the native enumerations give these names.
+_INTERPOLATIONS = {None: 0, "nearest": 0, "box": 1, "bilinear": 2, "hamming": 3, "bicubic": 4, "lanczos": 5}
+_BORDERS = {None: 0, "constant": 1, "replicate": 2, "reflect": 3, "wrap": 4}
+_DTYPES: dict[Dtype, int] = {"uint8": 0, "float16": 1, "float32": 2}
+_LAYOUTS: dict[Layout, int] = {"nhwc": 0, "nchw": 1}
+
+PLAIN = Pass(None, ())
+"""A pass that only stores what there is."""
+
+
+def program(plan: Plan, *, color: bool, dtype: Dtype, layout: Layout) -> _native.Program:
+    """The native program of a plan.
+
+    Args:
+        plan: For n records.
+        color: Whether JPEGs are decoded to RGB, or else to gray.
+        dtype: What is stored.
+        layout: How it is stored.
+
+    Raises:
+        PlanError: An op of the plan has no native form.
+    """
+    result = store(plan.passes, len(plan.records), color=color, dtype=dtype, layout=layout)
+    result.region(np.ascontiguousarray(plan.region), np.ascontiguousarray(plan.denominator))
+    return result
+
+
+def store(passes: Sequence[Pass], count: int, *, color: bool, dtype: Dtype, layout: Layout) -> _native.Program:
+    """The native program of some passes over whole pictures; arguments as for `program`."""
+    result = _native.Program(count, color)
+    for one in passes:
+        result.begin_pass()
+        if one.warp is not None:
+            _add_warp(result, one.warp)
+        for op in one.ops:
+            match op:
+                case ColorMatrix():
+                    result.color_matrix(op.matrix, op.low, op.high, op.diagonal)
+                case Lut():
+                    result.lut(op.table)
+                case Normalize():
+                    pass  # becomes the scale and bias of the store, below: it can only be the last op
+    scale, bias = [1.0], [0.0]
+    last = passes[-1].ops[-1] if passes[-1].ops else None
+    if isinstance(last, Normalize):
+        scale, bias = np.ravel(last.scale).tolist(), np.ravel(last.bias).tolist()
+    result.store(_DTYPES[dtype], _LAYOUTS[layout], scale, bias)
+    return result
+
+
+def _add_warp(result: _native.Program, warp: Warp) -> None:
+    if warp.size is None:
+        raise PlanError("a warp was not given a size before it was to be run")
+    fill = [float(warp.fill)]
+    result.warp(warp.matrix, warp.size, _INTERPOLATIONS[warp.interpolation], _BORDERS[warp.border], fill, warp.antialias)

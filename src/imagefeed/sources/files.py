@@ -1,0 +1,81 @@
+"""A list of pictures that the caller names: paths, bytes, or arrays, as they come."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed import _native
+from imagefeed.decode import Color
+from imagefeed.errors import SourceError
+from imagefeed.sources.base import Ints, Source
+
+PictureLike: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[Any]"
+"""A path, the bytes of a file, or a uint8 or float32 array (height, width, channels)."""
+
+
+class Files(Source):
+    """Pictures without targets, one after another."""
+
+    def __init__(self, pictures: Sequence[PictureLike], *, color: Color = "rgb") -> None:
+        if not pictures:
+            raise SourceError("expected at least one picture, got none")
+        self.color = color
+        self._pictures = [_loaded(picture, k) for k, picture in enumerate(pictures)]
+
+    def __len__(self) -> int:
+        return len(self._pictures)
+
+    def __repr__(self) -> str:
+        return f"Files({self._summary()})"
+
+    @property
+    def channels(self) -> int:
+        first = self._pictures[0]
+        return first.shape[-1] if isinstance(first, np.ndarray) else super().channels
+
+    def names(self, indices: Ints) -> list[str]:
+        return [_name(self._pictures[i], i) for i in indices.tolist()]
+
+    def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
+        for place, i in enumerate(indices.tolist()):
+            picture = self._pictures[i]
+            if isinstance(picture, np.ndarray):
+                records.set_array(place, picture)
+            elif isinstance(picture, bytes):
+                records.set_bytes(place, picture)
+            else:
+                records.set_bytes(place, _bytes_of(picture))
+        return ()
+
+    def targets(self, indices: Ints) -> NDArray[Any] | None:
+        return None
+
+
+def _loaded(picture: PictureLike, k: int) -> str | bytes | NDArray[Any]:
+    if isinstance(picture, bytes):
+        return picture
+    if not isinstance(picture, np.ndarray):
+        return os.fspath(picture)
+    if picture.ndim not in (2, 3) or 0 in picture.shape or picture.dtype not in (np.uint8, np.float32):
+        shape = "x".join(map(str, picture.shape))
+        raise SourceError(
+            f"pictures[{k}]: is {picture.dtype} of {shape}; expected uint8 or float32 (height, width, channels)"
+        )
+    return np.ascontiguousarray(picture.reshape(*picture.shape[:2], -1))
+
+
+def _name(picture: str | bytes | NDArray[Any], k: int) -> str:
+    return picture if isinstance(picture, str) else f"pictures[{k}]"
+
+
+def _bytes_of(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}") from error
