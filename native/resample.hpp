@@ -19,6 +19,13 @@ struct AxisWeights {
     bool unit = false;            // output i is input lowest + i
 
     int count() const { return static_cast<int>(first.size()); }
+    // How many of the taps of output i have a weight.
+    int taps_used(int i) const {
+        const float* const weight = row(i);
+        int used = taps;
+        while (used > 1 && weight[used - 1] == 0.0f) --used;
+        return used;
+    }
     const float* row(int i) const { return weights.data() + static_cast<std::size_t>(i) * static_cast<std::size_t>(taps); }
 };
 

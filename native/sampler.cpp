@@ -12,6 +12,12 @@ constexpr int kMostColumns = 1 << 20;
 
 int clamp_to_row(const Picture& in, int y) { return std::clamp(y, in.held.y0, in.held.y1 - 1); }
 
+// Pillow 13 (its Resample.c as observed): vertical sums come first where the height shrinks by much more than the width.
+bool columns_first(const Warp& warp) {
+    const double height = std::rint(std::fabs(warp.matrix[4]) * warp.height), width = std::rint(std::fabs(warp.matrix[0]) * warp.width);
+    return height > warp.height && height - warp.height > 2 * (width - warp.width);
+}
+
 // How much a matrix shrinks along the source's axes at the centre of the output.
 void shrink_factors(const Warp& warp, double& fx, double& fy) {
     const double* const m = warp.matrix;
@@ -102,30 +108,42 @@ Status SeparableRows::prepare(const Picture& in, const AxisMap& x_map, const Axi
 }
 
 SeparableRows::SeparableRows(const Picture& in, const Warp& warp, Memory& memory)
-    : in_(in), warp_(warp), memory_(memory), pixel_samples_(in.samples == Samples::color8x4 ? 4 : 1) {
-    const AxisWeights& x = memory.x;
-    sum_first_ = std::max(x.lowest, in.held.x0);
-    int sum_last = std::min(x.highest, in.held.x1);
+    : in_(in), warp_(warp), memory_(memory), pixel_samples_(in.samples == Samples::color8x4 ? 4 : 1),
+      clips_(warp.interpolation == Interpolation::bicubic || warp.interpolation == Interpolation::lanczos) {
+    layout_row();
+    resampled_ = memory.resampled.reserve<float>(4 * static_cast<std::size_t>(round_up(memory.x.count(), kBlock)));
+    memory.rows.resize(static_cast<std::size_t>(memory.y.taps));
+    if (clips_ && !columns_first(warp)) resize_all_rows();
+}
+
+void SeparableRows::layout_row() {
+    const AxisWeights& x = memory_.x;
+    sum_first_ = std::max(x.lowest, in_.held.x0);
+    int sum_last = std::min(x.highest, in_.held.x1);
     const auto is_summed = [&](int column) {
-        const int source = border_index(warp.border, column, in.width);
+        const int source = border_index(warp_.border, column, in_.width);
         return source < 0 || (source >= sum_first_ && source < sum_last);
     };
     bool enough = sum_first_ < sum_last;
     for (int column = x.lowest; enough && column < sum_first_; ++column) enough = is_summed(column);
     for (int column = sum_last; enough && column < x.highest; ++column) enough = is_summed(column);
     if (!enough) {
-        sum_first_ = in.held.x0;
-        sum_last = in.held.x1;
+        sum_first_ = in_.held.x0;
+        sum_last = in_.held.x1;
     }
     sum_count_ = sum_last - sum_first_;
     row_first_ = std::min(x.lowest, sum_first_);
-    memory.rows.resize(static_cast<std::size_t>(memory.y.taps));
     // Horizontal taps run past the end of a row by less than `taps` pixels, vertical sums by less than a block.
     const int columns = std::max(x.highest, sum_last) - row_first_ + x.taps + kBlock;
     const auto floats = checked_product(static_cast<std::size_t>(pixel_samples_), static_cast<std::size_t>(columns));
-    row_ = memory.row.reserve<float>(floats);
+    row_ = memory_.row.reserve<float>(floats);
     std::fill(row_, row_ + floats, 0.0f);
-    resampled_ = memory.resampled.reserve<float>(4 * static_cast<std::size_t>(round_up(x.count(), kBlock)));
+}
+
+const std::uint8_t* SeparableRows::held_row(int y, int channel) const {
+    const auto sample_bytes = static_cast<std::ptrdiff_t>(in_.samples == Samples::planar_f32 ? sizeof(float) : 1);
+    return in_.data + channel * in_.plane_stride + (clamp_to_row(in_, y) - in_.held.y0) * in_.row_stride +
+           sample_bytes * pixel_samples_ * (sum_first_ - in_.held.x0);
 }
 
 // A row of the constant border's color, as wide as the picture's own.
@@ -142,33 +160,32 @@ const std::uint8_t* SeparableRows::fill_row(int channel) {
     return row;
 }
 
-// One row of vertical sums over the columns in memory.
-void SeparableRows::sum_rows(int y, int channel) {
-    const AxisWeights& axis = memory_.y;
-    const float* const weights = axis.row(y);
-    const int first = axis.lowest + axis.first[static_cast<std::size_t>(y)];
-    int taps = axis.taps;
-    while (taps > 1 && weights[taps - 1] == 0.0f) --taps;
-    const bool floats = in_.samples == Samples::planar_f32;
-    const auto column_bytes = static_cast<std::ptrdiff_t>(floats ? sizeof(float) : 1) * pixel_samples_;
-    const std::uint8_t* const base = in_.data + channel * in_.plane_stride + column_bytes * (sum_first_ - in_.held.x0);
-    for (int k = 0; k < taps; ++k) {
-        const int source = border_index(warp_.border, first + k, in_.height);
-        memory_.rows[static_cast<std::size_t>(k)] =
-            source < 0 ? fill_row(channel) : base + (clamp_to_row(in_, source) - in_.held.y0) * in_.row_stride;
-    }
+void SeparableRows::sum_into_row(const std::uint8_t* const* rows, const float* weights, int taps) {
     const int count = sum_count_ * pixel_samples_;
     float* const out = row_ + static_cast<std::ptrdiff_t>(sum_first_ - row_first_) * pixel_samples_;
-    if (floats) {
-        kernels().vertical_f32(reinterpret_cast<const float* const*>(memory_.rows.data()), weights, taps, count, out);
+    if (in_.samples == Samples::planar_f32) {
+        kernels().vertical_f32(reinterpret_cast<const float* const*>(rows), weights, taps, count, out);
     } else {
-        kernels().vertical_u8(memory_.rows.data(), weights, taps, count, out);
+        kernels().vertical_u8(rows, weights, taps, count, out);
     }
     // What whole vectors wrote past the end came from beyond the row; zero weights must meet finite numbers there.
     std::fill(out + count, out + round_up(count, kBlock), 0.0f);
 }
 
-// Columns [first, last) of the summed row, from what the border says.
+// One row of vertical sums over the columns in memory.
+void SeparableRows::sum_rows(int y, int channel) {
+    const AxisWeights& axis = memory_.y;
+    const int first = axis.lowest + axis.first[static_cast<std::size_t>(y)];
+    const int taps = axis.taps_used(y);
+    for (int k = 0; k < taps; ++k) {
+        const int source = border_index(warp_.border, first + k, in_.height);
+        memory_.rows[static_cast<std::size_t>(k)] = source < 0 ? fill_row(channel) : held_row(source, channel);
+    }
+    sum_into_row(memory_.rows.data(), axis.row(y), taps);
+    if (clips_) clip(row_, sum_first_ - row_first_ + sum_count_);
+}
+
+// Columns [first, last) of the row, from what the border says.
 void SeparableRows::fill_columns(int first, int last, int channel) {
     const auto samples = static_cast<std::size_t>(pixel_samples_);
     for (int column = first; column < last; ++column) {
@@ -183,37 +200,82 @@ void SeparableRows::fill_columns(int first, int last, int channel) {
     }
 }
 
-// The summed row such that column x.lowest stands first.
-const float* SeparableRows::columns(int y, int channel) {
-    sum_rows(y, channel);
+// The row, complete, such that column x.lowest stands first.
+const float* SeparableRows::with_border_columns(int channel) {
     const AxisWeights& x = memory_.x;
     fill_columns(x.lowest, std::min(x.highest, sum_first_), channel);
     fill_columns(std::max(x.lowest, sum_first_ + sum_count_), x.highest, channel);
     return row_ + static_cast<std::ptrdiff_t>(x.lowest - row_first_) * pixel_samples_;
 }
 
-const float* SeparableRows::interleaved(int y) {
+const float* SeparableRows::resample_columns(const float* row, float* out) {
     const AxisWeights& x = memory_.x;
-    const float* const row = columns(y, 0);
-    if (x.unit) return row;
-    kernels().horizontal_x4(row, x.first.data(), x.weights.data(), x.taps, x.count(), resampled_);
+    if (x.unit && out == resampled_) return row;
+    const auto kernel = pixel_samples_ == 4 ? kernels().horizontal_x4 : kernels().horizontal_x1;
+    kernel(row, x.first.data(), x.weights.data(), x.taps, x.count(), out);
+    if (clips_) clip(out, x.count());
+    return out;
+}
+
+void SeparableRows::resize_all_rows() {
+    const int channels = pixel_samples_ == 4 ? 1 : in_.channels, height = in_.held.height();
+    const auto line = static_cast<std::size_t>(round_up(memory_.x.count() * pixel_samples_, kBlock) + kBlock);
+    resized_rows_ = memory_.resized_rows.reserve<float>(
+        checked_product(line, checked_product(static_cast<std::size_t>(height), static_cast<std::size_t>(channels))));
+    const float one = 1.0f;
+    float* out = resized_rows_;
+    for (int channel = 0; channel < channels; ++channel) {
+        for (int y = in_.held.y0; y < in_.held.y1; ++y, out += line) {
+            const std::uint8_t* const row = held_row(y, channel);
+            sum_into_row(&row, &one, 1);
+            resample_columns(with_border_columns(channel), out);
+        }
+    }
+}
+
+// A row of vertical sums over rows that are resampled along x already.
+const float* SeparableRows::sum_resized(int y, int channel) {
+    const AxisWeights& axis = memory_.y;
+    const int count = memory_.x.count() * pixel_samples_, first = axis.lowest + axis.first[static_cast<std::size_t>(y)];
+    const int taps = axis.taps_used(y);
+    const auto line = static_cast<std::size_t>(round_up(count, kBlock) + kBlock);
+    const float* const plane = resized_rows_ + static_cast<std::size_t>(channel * in_.held.height()) * line;
+    const float* fill = nullptr;
+    for (int k = 0; k < taps; ++k) {
+        const int source = border_index(warp_.border, first + k, in_.height);
+        if (source < 0 && fill == nullptr) {
+            float* const row = memory_.fill_row.reserve<float>(line);
+            for (std::size_t i = 0; i < line; ++i) row[i] = warp_.fill[pixel_samples_ == 4 ? i % 4 : static_cast<std::size_t>(channel)];
+            fill = row;
+        }
+        const float* const row = source < 0 ? fill : plane + static_cast<std::size_t>(clamp_to_row(in_, source) - in_.held.y0) * line;
+        memory_.rows[static_cast<std::size_t>(k)] = reinterpret_cast<const std::uint8_t*>(row);
+    }
+    kernels().vertical_f32(reinterpret_cast<const float* const*>(memory_.rows.data()), axis.row(y), taps, count, resampled_);
+    clip(resampled_, memory_.x.count());
     return resampled_;
 }
+
+void SeparableRows::clip(float* row, int columns) const {
+    kernels().color_scale(row, 1.0f, 0.0f, 0.0f, 255.0f, columns * pixel_samples_);
+}
+
+// One finished row: of interleaved pixels, or of one channel.
+const float* SeparableRows::line(int y, int channel) {
+    if (resized_rows_ != nullptr) return sum_resized(y, channel);
+    sum_rows(y, channel);
+    return resample_columns(with_border_columns(channel), resampled_);
+}
+
+const float* SeparableRows::interleaved(int y) { return line(y, 0); }
 
 void SeparableRows::planes(int y, Planes out) {
     if (in_.samples == Samples::color8x4) {
         kernels().x4_to_planes(interleaved(y), memory_.x.count(), out);
         return;
     }
-    const AxisWeights& x = memory_.x;
-    for (int channel = 0; channel < in_.channels; ++channel) {
-        const float* const row = columns(y, channel);
-        if (x.unit) {
-            std::memcpy(out.channel(channel), row, static_cast<std::size_t>(x.count()) * sizeof(float));
-        } else {
-            kernels().horizontal_x1(row, x.first.data(), x.weights.data(), x.taps, x.count(), out.channel(channel));
-        }
-    }
+    for (int channel = 0; channel < in_.channels; ++channel)
+        std::memcpy(out.channel(channel), line(y, channel), static_cast<std::size_t>(memory_.x.count()) * sizeof(float));
 }
 
 Status Sampler::prepare(const Picture& in, const Warp& warp, SamplerMemory& memory, Picture& shrunk) {

@@ -25,12 +25,12 @@ struct Warp {
 
 inline bool is_aligned(const double* m) { return m[1] == 0 && m[3] == 0 && m[6] == 0 && m[7] == 0 && m[8] == 1; }
 
-// Produces the rows of a separable resampling, vertical sums first (they run over whole rows).
+// Produces the rows of a separable resampling: vertical sums first, since they run over whole rows.
 class SeparableRows {
 public:
     struct Memory {
         AxisWeights x, y;
-        Buffer row, resampled, fill_row;
+        Buffer row, resampled, resized_rows, fill_row;
         std::vector<const std::uint8_t*> rows;
     };
 
@@ -44,10 +44,18 @@ public:
     const float* interleaved(int y);
 
 private:
+    void layout_row();
     void sum_rows(int y, int channel);
+    void sum_into_row(const std::uint8_t* const* rows, const float* weights, int taps);
+    const std::uint8_t* held_row(int y, int channel) const;
     const std::uint8_t* fill_row(int channel);
-    const float* columns(int y, int channel);
+    const float* with_border_columns(int channel);
     void fill_columns(int first, int last, int channel);
+    const float* resample_columns(const float* row, float* out);
+    void resize_all_rows();
+    const float* sum_resized(int y, int channel);
+    const float* line(int y, int channel);
+    void clip(float* row, int columns) const;
 
     const Picture& in_;
     const Warp& warp_;
@@ -58,6 +66,9 @@ private:
     int row_first_, sum_first_, sum_count_;
     float* row_;
     float* resampled_;
+    // Kernels that overshoot are clipped after both axes, so that the order of the axes matters; it is Pillow's.
+    bool clips_;
+    float* resized_rows_ = nullptr;  // every row in memory, resampled along x: where rows come first
 };
 
 // Whatever a warp needs between records.
