@@ -15,7 +15,7 @@ class Job:
     """The same work, asked of every system. `short` heads a column, `title` a page's section.
 
     `work` names the function that a system's file offers for it, `dataset` the scratch files (see
-    `datasets.py`), `measure` how it is timed. `degrees`, `shift` (fractions of the picture) and
+    `scratch_files.py`), `measure` how it is timed. `degrees`, `shift` (fractions of the picture) and
     `area` are ranges of uniform draws; `size` is (height, width) of what comes out, `levels` how many
     gray levels (0–255) one unit of it stands for, `check_draws` how many pictures are compared.
     `systems` names those that take part, where not all that offer the work do. `targets` are

@@ -29,8 +29,8 @@ from rich.progress import (
 )
 from typer import Option
 
-import datasets
 import render_tables
+import scratch_files
 from jobs import JOBS, Job, job_named
 from systems import SYSTEMS, System, system_named
 
@@ -118,7 +118,7 @@ class Run:
         }
 
     def folder(self, name: str) -> Path:
-        folder, facts = datasets.prepare(name, self.photos, self.work)
+        folder, facts = scratch_files.prepare(name, self.photos, self.work)
         self.results["datasets"][name] = facts
         return folder
 
@@ -134,7 +134,7 @@ class Run:
         }
         if kind == "start":
             request["listing_folder"] = str(self.folder("listing") / "images")
-            request["listing_count"] = datasets.LISTED_FILES
+            request["listing_count"] = scratch_files.LISTED_FILES
         if kind == "memory":
             request["epoch_images"] = self.results["datasets"][job.dataset]["count"]
         return request
