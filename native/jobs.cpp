@@ -39,7 +39,7 @@ void FetchJob::run(std::size_t i, Renderer& renderer) noexcept {
         if (!files_.empty()) {
             if (Status status = read_file(files_[i], record); !status.is_ok()) return status;
         }
-        inspect(record, renderer.decoder(), most_pixels_);
+        if (record.kind != RecordKind::array) inspect(record, renderer.decoder(), most_pixels_);
         return record.status;
     });
     clock_->read.fetch_add(nanoseconds_since(begin), std::memory_order_relaxed);
