@@ -44,6 +44,7 @@ def test_diagonal_color_matrices_fuse_exactly(seed: int, rows: tuple[int, int]) 
     both = fuse(first, second, np)
     assert isinstance(both, ColorMatrix)
     assert both.matrix.shape[0] == max(rows)
+    assert (both.low <= both.high).all()
     for row in range(max(rows)):
         expected = done(pixels(seed), row, first, second)
         np.testing.assert_allclose(done(pixels(seed), row, both), expected, atol=1e-9)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import imagefeed as feed
 from imagefeed import Pipeline, PlanError, SpecError, Transform, array_ops
+from imagefeed.footprint import shrink
 from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Warp
 from imagefeed.plan import Plan, plan
 
@@ -190,6 +191,9 @@ def test_nothing_outside_the_region_is_read(steps: list[Transform], size: tuple[
         ((feed.Translate(x=(0.5, 0.5)),), [0, 0, 300, 204]),
         ((feed.Translate(x=(0.5, 0.5), border="constant"),), [0, 0, 300, 204]),
         ((feed.Translate(x=(0.5, 0.5), border="wrap"),), [0, 0, 300, 400]),
+        # Mostly outside: the mirror image of what lies beyond one edge.
+        ((feed.Translate(x=(0.9, 0.9)),), [0, 0, 300, 364]),
+        ((feed.Translate(y=(-0.9, -0.9)),), [26, 0, 300, 400]),
         # Wholly outside: a pixel must be read even so.
         (
             (feed.Translate(x=(1, 1), border="constant"), feed.CenterCrop((300, 4), border="constant")),
@@ -246,12 +250,41 @@ def test_only_the_first_stage_decodes() -> None:
     assert plan(stages[1], SIZES, np.arange(4), seed=0, epoch=0).denominator.tolist() == [1] * 4
 
 
+def places(matrix: np.ndarray, x: float, y: float) -> np.ndarray:
+    mapped = matrix @ (x, y, 1.0)
+    return mapped[:2] / mapped[2]
+
+
+def test_a_turned_warp_shrinks_along_the_axes_of_the_source() -> None:
+    rng = np.random.default_rng(0)
+    matrix = np.stack([np.vstack([rng.normal(0, 3, (2, 3)), [0, 0, 1]]) for _ in range(5)])
+    found = shrink(matrix, np.array([[8, 8]] * 5))
+    for m, factor in zip(matrix, found, strict=True):
+        right, down = (places(m, *step) - places(m, 0, 0) for step in ((1, 0), (0, 1)))
+        np.testing.assert_allclose(factor, np.hypot(right, down))
+
+
 def test_a_perspective_counts_where_it_shrinks_least() -> None:
-    steps = (feed.Resize((100, 100)), feed.Perspective(0.45))
-    result = planned(*steps, sizes=np.full((500, 2), 210))
+    result = planned(feed.Resize((100, 100)), feed.Perspective(0.45), sizes=np.full((300, 2), 300))
+    for matrix, denominator in zip(only_warp(result).matrix, result.denominator, strict=True):
+        factors: list[float] = []
+        for x, y in ((0, 0), (0, 100), (100, 0), (100, 100), (50, 50)):
+            right, down = (
+                (places(matrix, x + dx, y + dy) - places(matrix, x - dx, y - dy)) / 2e-4
+                for dx, dy in ((1e-4, 0), (0, 1e-4))
+            )
+            factors += np.hypot(right, down).tolist()
+        assert denominator == (2 if min(factors) >= 2 else 1)
     assert set(result.denominator.tolist()) == {1, 2}
-    flat = planned(feed.Resize((100, 100)), feed.Perspective(0.0), sizes=np.full((500, 2), 210))
-    assert set(flat.denominator.tolist()) == {2}
+
+
+def test_a_horizon_within_the_view_needs_the_whole_picture() -> None:
+    matrix = np.array([[[1.0, 0, 0], [0, 1, 0], [-0.15, 0, 1]]])
+    horizon = Warp(matrix=matrix, size=np.array([[8, 8]]), interpolation="bilinear", border="reflect")
+    assert planned(Custom((horizon,))).region.tolist() == [[0, 0, *size] for size in SIZES.tolist()]
+    matrix = np.array([[[1.0, 0, 0], [0, 1, 0], [-0.05, 0, 1]]])
+    near = Warp(matrix=matrix, size=np.array([[8, 8]]), interpolation="bilinear", border="reflect")
+    assert planned(Custom((near,))).region.max() < 20
 
 
 # ---------- errors and words

@@ -76,6 +76,9 @@ def test_ends_of_the_unit_interval() -> None:
     assert Choice((1, 2), weights=(1.0, 0.0)).sample(ends, np).tolist() == [1, 1]
     assert Uniform(2.0, 5.0).sample(ends, np)[0] == 2.0
     assert LogUniform(2.0, 5.0).sample(ends, np)[0] == 2.0
+    assert Bernoulli(0.0).sample(ends, np).tolist() == [False, False]
+    assert Bernoulli(1.0).sample(ends, np).tolist() == [True, True]
+    assert np.isfinite(Normal().sample(np.array([[0.0, 0.0]]), np)).all()
     assert np.isfinite(Normal().sample(np.array([[1 - 2.0**-53, 0.0]]), np)).all()
 
 
