@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from scipy import stats
@@ -114,6 +114,7 @@ def test_affine_is_zoom_then_shear_then_rotation_then_shift() -> None:
     assert moved(feed.Affine(), (7.0, 9.0), (40, 30), **values) == pytest.approx(point)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-0.45, 0.45), min_size=8, max_size=8))
 def test_perspective_sees_the_moved_corners(moves: list[float]) -> None:
     corners = np.array(moves).reshape(1, 4, 2)

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imagefeed import SpecError, array_ops
@@ -38,6 +38,7 @@ def done(image: np.ndarray, row: int, *ops: Op) -> np.ndarray:
     return image
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([(ROWS, ROWS), (1, ROWS), (ROWS, 1), (1, 1)]))
 def test_diagonal_color_matrices_fuse_exactly(seed: int, rows: tuple[int, int]) -> None:
     first, second = color(seed, rows[0]), color(seed + 1, rows[1])
@@ -50,6 +51,7 @@ def test_diagonal_color_matrices_fuse_exactly(seed: int, rows: tuple[int, int]) 
         np.testing.assert_allclose(done(pixels(seed), row, both), expected, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([(ROWS, ROWS), (1, ROWS), (ROWS, 1)]), st.sampled_from([1, 3]))
 def test_tables_fuse_exactly(seed: int, rows: tuple[int, int], channels: int) -> None:
     rng = np.random.default_rng(seed)
@@ -64,6 +66,7 @@ def test_tables_fuse_exactly(seed: int, rows: tuple[int, int], channels: int) ->
         np.testing.assert_array_equal(done(pixels(seed), row, both), expected)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_normalizations_fuse(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -75,6 +78,7 @@ def test_normalizations_fuse(seed: int) -> None:
     np.testing.assert_allclose(done(pixels(), 0, both), expected, atol=1e-9)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32))
 def test_warps_fuse_to_the_map_of_one_after_the_other(seed: int) -> None:
     rng = np.random.default_rng(seed)

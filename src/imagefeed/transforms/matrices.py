@@ -32,7 +32,7 @@ def affine(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, xp: Namespace) -> Arr
 def about_center(a: Any, b: Any, d: Any, e: Any, extent: Extent, xp: Namespace) -> Array:
     """The linear map ((a, b), (d, e)) that keeps the middle of the picture where it is."""
     y, x = extent[0] * 0.5, extent[1] * 0.5
-    # x·(1 - a) and not x - a·x, so that the identity gives exact zeros: an upright warp is resampled faster.
+    # The identity gives exact zeros here: a warp that is upright, exactly, is resampled faster.
     return affine(a, b, x * (1.0 - a) - y * b, d, e, y * (1.0 - e) - x * d, xp)
 
 
