@@ -326,10 +326,12 @@ def test_errors_name_the_step() -> None:
 
 def test_explain_says_what_was_drawn_and_what_follows() -> None:
     steps = (*README[:3], feed.Contrast(factor=(2, 2)), feed.Saturation(factor=(0, 0)), README[3])
-    text = planned(*steps, sizes=np.array([[100, 120], [1000, 1200]]), seed=5).explain(1)
+    result = planned(*steps, sizes=np.array([[100, 120], [1000, 1200]]), seed=5)
+    text, first = result.explain(1), result.drawn[0]
     assert text.splitlines()[0] == "record 1: 1000x1200"
     for words in (
-        "steps[1] HorizontalFlip(): flip ",
+        f": area ({first.area[1, 0]:.6g}, {first.area[1, 1]:.6g}, …, {first.area[1, 9]:.6g}), ratio (",
+        f"steps[1] HorizontalFlip(): flip {result.drawn[1].flip[1]}",
         "steps[2] Rotate(degrees=(-15, 15)): degrees ",
         "steps[5] Rescale(",
         "read rows ",

@@ -9,6 +9,9 @@ import numpy as np
 from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp
 from imagefeed.transforms.base import Drawn, Transform
 
+# Of longer values, such as the candidates of a crop, the first and last are enough.
+MOST_SHOWN = 8
+
 
 def step_words(number: int, transform: Transform, drawn: Drawn, row: int) -> str:
     """One line: the step and what it drew for one record."""
@@ -53,4 +56,7 @@ def _rows(matrix: Any) -> str:
 def _value(value: Any) -> str:
     array = np.asarray(value)
     flat = [str(entry) if array.dtype == np.bool_ else f"{entry:.6g}" for entry in array.ravel()]
-    return flat[0] if len(flat) == 1 else "(" + ", ".join(flat) + ")"
+    if len(flat) == 1:
+        return flat[0]
+    shown = flat if len(flat) <= MOST_SHOWN else [*flat[:2], "…", flat[-1]]
+    return f"({', '.join(shown)})"
