@@ -289,11 +289,13 @@ public:
     }
 
     // Into one array each; for pictures of several sizes.
-    PyJob render_each(nb::handle records, nb::handle program, std::vector<SingleOutput> outs) {
+    PyJob render_each(nb::handle records, nb::handle program, nb::list outs) {
         const auto& spec = nb::cast<PyProgram&>(program).program->store;
         std::vector<Slot> slots;
         std::vector<nb::object> keep;
-        for (SingleOutput& out : outs) {
+        for (nb::handle array : outs) {
+            SingleOutput out;
+            if (!nb::try_cast(array, out, false)) throw nb::type_error("outputs are contiguous arrays (height, width, channels)");
             check_dtype(spec.dtype, out.dtype());
             if (spec.layout != Layout::nhwc) throw nb::value_error("single pictures are channels-last");
             slots.push_back({out.data(), static_cast<int>(out.shape(0)), static_cast<int>(out.shape(1)), static_cast<int>(out.shape(2))});
@@ -469,7 +471,7 @@ NB_MODULE(_native, m) {
         .def_prop_ro("threads", &PyPool::threads)
         .def("times", &PyPool::times)
         .def("fetch", &PyPool::fetch, "records"_a, "files"_a, "most_pixels"_a)
-        .def("render", &PyPool::render, "records"_a, "program"_a, "first"_a, "out"_a)
+        .def("render", &PyPool::render, "records"_a, "program"_a, "first"_a, "out"_a.noconvert())  // what was rendered into a copy would be lost
         .def("render_each", &PyPool::render_each, "records"_a, "program"_a, "outs"_a);
 
     nb::class_<PyRecycler>(m, "Recycler")

@@ -88,7 +88,11 @@ void apply_point(const PointSpec& point, std::size_t row, int channels, int coun
     }
     const float *const m = point.matrix.at(row), *const low = point.low.at(row), *const high = point.high.at(row);
     if (point.kind == PointSpec::Kind::color_matrix) {
-        k.color_matrix(pixels, m, low, high, count);
+        if (channels == 1) {  // gray is the color (g, g, g), of whose result red is kept
+            k.color_scale(pixels.channel(0), m[0] + m[1] + m[2], m[3], low[0], high[0], count);
+        } else {
+            k.color_matrix(pixels, m, low, high, count);
+        }
         return;
     }
     for (int c = 0; c < channels; ++c) {
@@ -203,6 +207,10 @@ Status Renderer::run_pass(const Picture& in, const PassSpec& pass, std::size_t r
         Status status = make_warp(pass.warp, row, denominator, warp);
         if (status.is_ok()) status = Sampler::prepare(in, warp, sampler_, shrunk);
         if (!status.is_ok()) return status;
+    }
+    for (const PointSpec& point : pass.points) {
+        if (point.kind == PointSpec::Kind::color_matrix && in.channels != 1 && in.channels != 3)
+            return Status::fail(Fault::plan, "colors are mixed, which takes 1 or 3 channels, but the picture has " + std::to_string(in.channels));
     }
     if (slot != nullptr) {
         if (Status status = check_slot(warp.height, warp.width, in.channels, *slot); !status.is_ok()) return status;
