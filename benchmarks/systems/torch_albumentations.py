@@ -51,8 +51,11 @@ class Arrays(torch.utils.data.Dataset[tuple[np.ndarray, int]]):
         return self.transform(image=self.images[index])["image"], int(self.labels[index])
 
 
-def _one_thread(_: int) -> None:
+def _start_worker(_: int) -> None:
+    """OpenCV's threads off; and draws of its own, since a forked worker starts with its parent's generator."""
     cv2.setNumThreads(0)
+    worker = torch.utils.data.get_worker_info()
+    worker.dataset.transform.set_random_seed(worker.seed % 2**32)
 
 
 def _endless(task: Task, kind: type[Photographs] | type[Arrays], steps: Sequence[Any]) -> Iterator[Any]:
@@ -62,7 +65,7 @@ def _endless(task: Task, kind: type[Photographs] | type[Arrays], steps: Sequence
         shuffle=True,
         num_workers=task.threads,
         persistent_workers=True,
-        worker_init_fn=_one_thread,
+        worker_init_fn=_start_worker,
     )
     while True:
         for images, _ in loader:
