@@ -52,7 +52,7 @@ class Arrays(torch.utils.data.Dataset[tuple[np.ndarray, int]]):
 
 
 def _start_worker(_: int) -> None:
-    """OpenCV's threads off; and draws of its own, since a forked worker starts with its parent's generator."""
+    """OpenCV's threads off; and draws of its own: a forked worker starts with its parent's generator."""
     cv2.setNumThreads(0)
     worker = torch.utils.data.get_worker_info()
     worker.dataset.transform.set_random_seed(worker.seed % 2**32)
