@@ -34,9 +34,8 @@ def check(
 
     Ends with status 1 if there are any.
     """
-    with console.progress() as bar:
-        task = bar.add_task("decoding", total=None, note="")
-        found = scan(folder, advance=lambda total: bar.update(task, advance=1, total=total))
+    with console.counting("decoding") as advance:
+        found = scan(folder, advance=advance)
     if as_json:
         print(json.dumps(summary(found), indent=2, ensure_ascii=False))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import sqrt
 from pathlib import Path
@@ -19,12 +18,13 @@ from imagefeed.cli.photographs import write_photographs
 from imagefeed.cli.preview import save
 from imagefeed.cli.race import Race, race
 from imagefeed.cli.recipe import recipe
+from imagefeed.cli.scan import scan
 from imagefeed.cli.sheet import contact_sheet
 from imagefeed.cli.training import Outcome, small_model, train
 from imagefeed.errors import SourceError
 from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
-from imagefeed.sources import Source, folder
+from imagefeed.sources import Source, Subset, folder
 
 _STEPS = 5
 
@@ -36,7 +36,8 @@ class Job:
     Attributes:
         photos: The folder with a sub-folder for every class.
         output: Where results go.
-        training, validation: Its records, each in one of them.
+        source: The photographs in it that can be read.
+        training, validation: The same, each in one of them.
         pipeline: What the training pictures go through.
         size: Height and width in pixels of what the model sees.
         batch_size: Of training.
@@ -46,6 +47,7 @@ class Job:
 
     photos: Path
     output: Path
+    source: Source
     training: Source
     validation: Source
     pipeline: Pipeline
@@ -106,18 +108,12 @@ def _photographs(
     photos: Path | None, output: Path, size: int, epochs: int, batch_size: int, seed: int
 ) -> Job:
     if photos is None:
-        with console.progress() as bar:
-            task = bar.add_task("cutting photographs", total=None, note="")
-            write_photographs(
-                output / "photographs", advance=lambda total: bar.update(task, advance=1, total=total)
-            )
+        with console.counting("cutting photographs") as advance:
+            write_photographs(output / "photographs", advance=advance)
         photos = output / "photographs" / "tiles"
-    source = folder(photos)
-    if len(source.classes) < 2:
-        raise SourceError(f"{photos}: has one class only; expected a sub-folder for each of two or more")
-    training, validation = source.split(validation=0.2, seed=seed)
     _heading(1, "Photographs")
-    _say(f"{photos}: {len(source)} files, {len(source.classes)} classes: {_listed(source.class_counts)}")
+    source = _readable(photos)
+    training, validation = source.split(validation=0.2, seed=seed)
     _say(
         f"{len(training)} to train on, {len(validation)} to validate with: 20 % of each class, by seed {seed}"
     )
@@ -125,6 +121,7 @@ def _photographs(
     return Job(
         photos=photos,
         output=output,
+        source=source,
         training=training,
         validation=validation,
         pipeline=recipe(size),
@@ -135,10 +132,25 @@ def _photographs(
     )
 
 
+def _readable(photos: Path) -> Source:
+    """The pictures of a folder that can be read; the others are named."""
+    source = folder(photos)
+    if len(source.classes) < 2:
+        raise SourceError(f"{photos}: has one class only; expected a sub-folder for each of two or more")
+    with console.counting("decoding") as advance:
+        found = scan(photos, advance=advance)
+    classes = ", ".join(f"{name} {count}" for name, count in source.class_counts.items())
+    _say(f"{photos}: {len(source)} files, {len(source.classes)} classes: {classes}")
+    for one in found.unreadable:
+        _say(f"left out {one.path}: {one.reason}")
+    bad = {str(photos / one.path) for one in found.unreadable}
+    return Subset(source, np.flatnonzero([file not in bad for file in source.files]))
+
+
 def _contact_sheet(job: Job) -> None:
     path = job.output / "contact-sheet.png"
     sheet = contact_sheet(
-        job.training, job.pipeline, title=job.photos.resolve().name, photographs=6, draws=6, seed=job.seed
+        job.training, job.pipeline, title=job.photos.resolve().name, photographs=8, draws=6, seed=job.seed
     )
     save(sheet, path)
     _heading(2, "What the model will see")
@@ -152,7 +164,7 @@ def _speed(job: Job) -> Race:
     with console.progress() as bar:
         task = bar.add_task("measuring", total=2 * rounds, note="")
         result = race(
-            folder(job.photos),
+            job.source,
             job.photos,
             size=job.size,
             batch_size=job.batch_size,
@@ -176,11 +188,8 @@ def _training(keras: Any, job: Job) -> tuple[Any, Outcome]:
         batch_size=job.batch_size,
         seed=job.seed,
         drop_last=True,  # every batch in one shape: the backend compiles once
-        on_error="skip",
     )
-    validation = Loader(
-        job.validation, job.pipeline.deterministic(), batch_size=job.batch_size, on_error="skip"
-    )
+    validation = Loader(job.validation, job.pipeline.deterministic(), batch_size=job.batch_size)
     backend = f"Keras {keras.__version__} on {keras.backend.backend()}"
     _heading(4, f"Training: {backend}, {model.count_params():,} weights")
     with console.progress() as bar:
@@ -190,8 +199,6 @@ def _training(keras: Any, job: Job) -> tuple[Any, Outcome]:
     rate = f", {outcome.images_per_second:,.0f} images/s" if outcome.images_per_second else ""
     _say(f"{job.epochs} epochs in {outcome.seconds:,.0f} s{rate}; the model is in {path}")
     _say(_judged(outcome.validation_accuracy, job.validation), markup=True)
-    for error in (*training.bad, *validation.bad):
-        _say(f"skipped {error}")
     return model, outcome
 
 
@@ -226,10 +233,6 @@ def _heading(number: int, text: str) -> None:
 
 def _say(text: str, *, markup: bool = False) -> None:
     console.out.print("    " + text, markup=markup, soft_wrap=True)
-
-
-def _listed(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def _judged(accuracy: float, validation: Source) -> str:

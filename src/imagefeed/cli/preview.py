@@ -46,8 +46,7 @@ def preview(
         raise typer.BadParameter(f"{output}: expected a name that ends in .png, .jpg or .webp")
     steps = recipe(size) if pipeline is None else load_pipeline(pipeline)
     source = open_folder(folder)
-    with console.progress() as bar:
-        task = bar.add_task("drawing", total=draws, note="")
+    with console.counting("drawing") as advance:
         sheet = contact_sheet(
             source,
             steps,
@@ -55,7 +54,7 @@ def preview(
             photographs=photographs,
             draws=draws,
             seed=seed,
-            advance=lambda: bar.advance(task),
+            advance=advance,
         )
     save(sheet, output)
     console.out.print(f"wrote {output} ({sheet.width}x{sheet.height})", soft_wrap=True)

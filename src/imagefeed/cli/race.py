@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
 import time
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -76,7 +78,7 @@ def _ours(source: Source, size: int, batch_size: int) -> Iterator[int]:
         HorizontalFlip(),
         Rescale(1 / 255),
     ]
-    loader = Loader(source, Pipeline(steps), batch_size=batch_size, on_error="skip", max_bad=1.0)
+    loader = Loader(source, Pipeline(steps), batch_size=batch_size)
     while True:
         for images, _ in loader:
             yield len(images)
@@ -90,13 +92,14 @@ def _theirs(folder: Path, size: int, batch_size: int) -> tuple[Iterator[int] | N
         )
     except (ImportError, AttributeError) as error:
         return None, f"this release of Keras has no ImageDataGenerator ({error})"
-    flow: Any = generator.flow_from_directory(
-        str(folder),
-        target_size=(size, size),
-        interpolation="bilinear",
-        batch_size=batch_size,
-        class_mode="sparse",
-    )
+    with redirect_stdout(io.StringIO()):  # it prints what it found
+        flow: Any = generator.flow_from_directory(
+            str(folder),
+            target_size=(size, size),
+            interpolation="bilinear",
+            batch_size=batch_size,
+            class_mode="sparse",
+        )
     return _lengths(flow), ""
 
 

@@ -27,45 +27,32 @@ def contact_sheet(
     photographs: int,
     draws: int,
     seed: int = 0,
-    advance: Callable[[], None] = lambda: None,
+    advance: Callable[[int], None] = lambda total: None,
 ) -> Image.Image:
     """Rows of photographs: the original, then several draws of the pipeline.
 
     Args:
-        source: Where the photographs come from; as many of each class are shown.
+        source: Where the photographs come from. The rows are spread evenly over it, and so over its classes.
         pipeline: What is drawn from. Steps that leave the levels 0 to 255, such as Rescale, are left out:
             they would show nothing.
         title: What stands above.
         photographs: How many rows, at most.
         draws: How many draws of each.
         seed: Of the draws.
-        advance: Called after each column.
+        advance: Called after each draw with the number of all.
     """
     visible = Pipeline([step for step in pipeline if step.role != "units"], training=pipeline.training)
-    shown = Subset(source, _spread_over_classes(source, photographs))
+    rows = min(photographs, len(source))
+    shown = Subset(source, ((np.arange(rows) + 0.5) * len(source) / rows).astype(np.int64))
     loader = Loader(shown, visible, batch_size=1, shuffle=False, seed=seed)
     columns: list[list[Image.Image]] = []
     for epoch in range(draws):
         columns.append([_picture(batch.images[0]) for batch in loader.batches(epoch)])
-        advance()
+        advance(draws)
     height = max(picture.height for column in columns for picture in column)
     width = max(picture.width for column in columns for picture in column)
     originals = [_original(name, source.color, (round(height * 1.5), height)) for name in shown.files]
     return _lay_out([originals, *columns], _names(shown), title, _footer(visible), (width, height))
-
-
-def _spread_over_classes(source: Source, count: int) -> NDArray[np.int64]:
-    """Up to `count` records: the first of every class, then the second, and so on."""
-    everything = np.arange(len(source))
-    classes = source.class_indices(everything)
-    if classes is None:
-        classes = np.zeros(len(source), np.int64)
-    rank = np.empty(len(source), np.int64)
-    for one in np.unique(classes):
-        members = np.flatnonzero(classes == one)
-        rank[members] = np.arange(len(members))
-    chosen = np.lexsort((classes, rank))[:count]
-    return np.sort(chosen)
 
 
 def _picture(pixels: NDArray[Any]) -> Image.Image:
