@@ -79,6 +79,8 @@ def test_shear_moves_the_top_right_and_the_right_up() -> None:
     assert moved(feed.Shear(), middle_top, (40, 30), x=[10.0], y=[0.0]) == pytest.approx([15 + lean, 0])
     rise = math.tan(math.radians(10)) * 15
     assert moved(feed.Shear(), middle_right, (40, 30), x=[0.0], y=[10.0]) == pytest.approx([30, 20 - rise])
+    both = [15 + lean, -math.tan(math.radians(20)) * lean]  # columns first
+    assert moved(feed.Shear(), middle_top, (40, 30), x=[10.0], y=[20.0]) == pytest.approx(both)
     assert moved(feed.Shear(), (15.0, 20.0), (40, 30), x=[30.0], y=[-10.0]) == pytest.approx([15, 20])
 
 

@@ -72,6 +72,11 @@ def test_arrays_have_the_promised_form() -> None:
     assert (result.region.shape, result.denominator.shape, result.sizes.shape) == ((4, 4), (4,), (4, 2))
 
 
+def test_matrices_are_normalized_so_that_an_upright_one_is_known_as_such() -> None:
+    op = Warp(matrix=2.0 * np.diag([3.0, 4.0, 1.0])[None], interpolation="bicubic", border=None)
+    np.testing.assert_array_equal(only_warp(planned(Custom((op,)))).matrix, [np.diag([3.0, 4.0, 1.0])])
+
+
 @pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_record_is_planned_alike_in_any_group(count: int) -> None:
     stage = Pipeline(README).stages()[0]
@@ -342,6 +347,14 @@ def test_explain_says_what_was_drawn_and_what_follows() -> None:
         "pass 1: value * 0.00392157 + 0",
     ):
         assert words in text
+
+
+def test_explain_is_about_one_record() -> None:
+    result = planned(feed.Rotate(degrees=(-90, 90)))
+    for row in range(4):
+        m = only_warp(result).matrix[row]
+        assert f"degrees {result.drawn[0].degrees[row]:.6g}" in result.explain(row)
+        assert f"by [{m[0, 0]:.6g} {m[0, 1]:.6g} {m[0, 2]:.6g}; " in result.explain(row)
 
 
 def test_explain_mentions_a_python_function() -> None:

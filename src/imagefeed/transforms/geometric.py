@@ -170,7 +170,7 @@ class Translate(Moved):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shear(Moved):
-    """Slant, as italics are slanted.
+    """Slant, as italics are slanted: columns first, then rows.
 
     Attributes:
         x: Range of the angle, in degrees, by which columns lean; positive moves the top to the right.
