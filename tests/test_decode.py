@@ -1,0 +1,289 @@
+"""Bytes to pixels: Pillow is the oracle. Its own decoder is libjpeg-turbo, as ours is.
+
+Measured with libjpeg-turbo 2.1.5 here and Pillow 13.0 (libjpeg-turbo 3.2): identical on every file. Where a
+pair of versions differs, the failure's message says what Pillow was built with.
+"""
+
+import io
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps, features
+
+import imagefeed as feed
+from imagefeed import DecodeError, _native
+
+PILLOW = f"Pillow's libjpeg-turbo {features.version('libjpeg_turbo')}"
+
+
+def for_each(check: Callable[[Path], str | None], files: list[Path]) -> None:
+    """Run a check on two cores, and show what it says about the first files that fail it."""
+    with ThreadPoolExecutor(2) as threads:
+        failures = [words for words in threads.map(check, files) if words]
+    assert not failures, f"{len(failures)} of {len(files)} ({PILLOW}): {failures[:5]}"
+
+
+@pytest.fixture(scope="module")
+def jpegs(data) -> list[Path]:
+    folders = data("cats_dogs"), data("odd/exif_orientation")
+    files = [file for folder in folders for file in sorted(folder.rglob("*.jpg"))]
+    assert len(files) > 1000
+    return files
+
+
+# ------------------------------------------------------------------------------------------ JPEG
+
+
+def test_a_whole_decode_is_pillows(jpegs) -> None:
+    def check(file: Path) -> str | None:
+        with Image.open(file) as image:
+            theirs = np.asarray(image.convert("RGB"))
+        ours, y0, x0 = _native.decode_jpeg(file.read_bytes())
+        return None if np.array_equal(ours[..., :3], theirs) and (y0, x0) == (0, 0) else file.name
+
+    for_each(check, jpegs)
+
+
+def test_luma_alone_is_pillows(jpegs) -> None:
+    def check(file: Path) -> str | None:
+        ours, _, _ = _native.decode_jpeg(file.read_bytes(), color=False)
+        return None if np.array_equal(ours[..., 0], np.asarray(drafted(file, "L"))) else file.name
+
+    for_each(check, jpegs[::4])
+
+
+def drafted(file: Path, mode: str) -> Image.Image:
+    """Pillow's picture as its JPEG decoder makes it in a mode: "L" is then the stored luma."""
+    with Image.open(file) as image:
+        image.draft(mode, image.size)
+        image.load()
+        return image.copy() if image.mode == mode else image.convert(mode)
+
+
+def test_a_decode_at_a_fraction_is_pillows(jpegs) -> None:
+    def check(file: Path) -> str | None:
+        data = file.read_bytes()
+        for denominator in (2, 4, 8):
+            with Image.open(file) as image:
+                image.draft("RGB", tuple(max(1, side // denominator) for side in image.size))
+                theirs = np.asarray(image.convert("RGB"))
+            ours, _, _ = _native.decode_jpeg(data, denominator=denominator)
+            if not np.array_equal(ours[..., :3], theirs):
+                return f"{file.name} at 1/{denominator}"
+        return None
+
+    for_each(check, jpegs[::10])
+
+
+MARGIN = 2
+
+
+@pytest.mark.parametrize("denominator", [1, 2, 4, 8])
+def test_a_region_is_the_crop_of_a_whole_decode(jpegs, denominator) -> None:
+    """At any region, once it is asked for with a margin of two pixels, which only its own edges may need."""
+
+    def check(file: Path) -> str | None:
+        data = file.read_bytes()
+        rng = np.random.default_rng([denominator, *file.name.encode()])
+        color = bool(rng.random() < 0.8)
+        whole, _, _ = _native.decode_jpeg(data, denominator=denominator, color=color)
+        for _ in range(3):
+            region = random_region(rng, *whole.shape[:2])
+            if not same_inside(data, region, denominator, whole):
+                return f"{file.name} {region}"
+        return None
+
+    for_each(check, jpegs if denominator == 1 else jpegs[denominator % 3 :: 3])
+
+
+def random_region(rng: np.random.Generator, height: int, width: int) -> tuple[int, int, int, int]:
+    y = np.sort(rng.choice(height + 1, 2, replace=False))
+    x = np.sort(rng.choice(width + 1, 2, replace=False))
+    if rng.random() < 0.3:  # a small one
+        y[1], x[1] = min(y[0] + 5, height), min(x[0] + 9, width)
+    return int(y[0]), int(x[0]), int(y[1]), int(x[1])
+
+
+def same_inside(data: bytes, region: tuple[int, int, int, int], denominator: int, whole: np.ndarray) -> bool:
+    y0, x0, y1, x1 = region
+    height, width, channels = whole.shape
+    asked = max(y0 - MARGIN, 0), max(x0 - MARGIN, 0), min(y1 + MARGIN, height), min(x1 + MARGIN, width)
+    held, top, left = _native.decode_jpeg(data, asked, denominator, channels == 4)
+    if top > asked[0] or left > asked[1] or top + len(held) < asked[2] or left + held.shape[1] < asked[3]:
+        return False
+    return np.array_equal(held[y0 - top : y1 - top, x0 - left : x1 - left], whole[y0:y1, x0:x1])
+
+
+def saved(image: np.ndarray, **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image).save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+KINDS = {
+    "4:4:4": {"subsampling": 0},
+    "4:2:2": {"subsampling": 1},
+    "4:2:0": {"subsampling": 2},
+    "progressive": {"progressive": True},
+    "restarts": {"restart_marker_blocks": 3},
+    "rough": {"quality": 5},
+    "fine": {"quality": 100},
+}
+
+
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [(1, 1), (7, 9), (16, 17), (61, 83)])
+def test_every_kind_of_file_is_pillows_in_every_region(options, channels, size) -> None:
+    smooth = np.add.outer(np.arange(size[0]) * 3, np.arange(size[1]) * 2)[..., None] % 256
+    rng = np.random.default_rng(0)
+    image = np.clip(smooth + rng.normal(0, 25, (*size, channels)), 0, 255).astype(np.uint8)
+    data = saved(image, **options)
+    with Image.open(io.BytesIO(data)) as picture:
+        np.testing.assert_array_equal(feed.read(data), np.asarray(picture.convert("RGB")))
+    for denominator in (1, 2, 4, 8):
+        whole, _, _ = _native.decode_jpeg(data, denominator=denominator)
+        assert whole.shape[:2] == tuple(-(-side // denominator) for side in size)
+        for _ in range(20):
+            region = random_region(rng, *whole.shape[:2])
+            assert same_inside(data, region, denominator, whole), (denominator, region)
+
+
+# ------------------------------------------------------------------------------------------ one picture
+
+
+def upright(file: Path | io.BytesIO) -> Image.Image:
+    with Image.open(file) as image:
+        return ImageOps.exif_transpose(image)
+
+
+def test_orientation_is_that_of_pillow(data) -> None:
+    files = sorted(data("odd/exif_orientation").rglob("*.jpg"))
+    assert len(files) == 18
+    for file in files:
+        np.testing.assert_array_equal(feed.read(file), np.asarray(upright(file)))
+        gray = feed.read(file, color="gray")
+        np.testing.assert_array_equal(
+            gray[..., 0], np.asarray(ImageOps.exif_transpose(with_exif(drafted(file, "L"), file)))
+        )
+
+
+def with_exif(image: Image.Image, file: Path) -> Image.Image:
+    with Image.open(file) as original:
+        image.info["exif"] = original.info.get("exif", b"")
+    return image
+
+
+@pytest.mark.parametrize("order", [b"II", b"MM"])
+@pytest.mark.parametrize("orientation", range(10))
+def test_every_orientation_turns_a_region_as_it_turns_the_whole(orientation, order) -> None:
+    """The loader's way: the region is of the upright picture, the file is as it lies on the disk."""
+    rng = np.random.default_rng(orientation)
+    image = rng.integers(0, 256, (40, 60, 3), np.uint8)
+    exif = Image.Exif()
+    exif.endian = "<" if order == b"II" else ">"
+    exif[0x0112] = orientation
+    data = saved(image, exif=exif)
+    assert order in data[:40]
+    whole = np.asarray(upright(io.BytesIO(data)).convert("RGB"))
+    np.testing.assert_array_equal(feed.read(data), whole)
+    for size in ((10, 12), (33, 5)):
+        crop = feed.render(data, feed.Pipeline([feed.CenterCrop(size)]))[0]
+        y, x = (whole.shape[0] - size[0]) // 2, (whole.shape[1] - size[1]) // 2
+        np.testing.assert_array_equal(crop, whole[y : y + size[0], x : x + size[1]])
+
+
+def expected(file: Path, mode: str = "RGB") -> np.ndarray | None:
+    """What Pillow makes of a file's first frame; None if it refuses it, or if only NumPy is to be trusted."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image = upright(file)
+            if image.mode == "F":
+                return None
+            if image.mode.startswith("I"):  # its high byte; Pillow cuts off at 255 instead
+                levels = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
+                image = Image.fromarray(levels)
+            return np.asarray(image.convert(mode))
+        except Exception:  # whatever a broken file leads to
+            return None
+
+
+READ = (".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".pnm", ".jpg", ".jpeg")
+
+
+@pytest.mark.parametrize(("folder", "least"), [("odd/pillow", 250), ("odd/pngsuite", 150)])
+def test_other_formats_are_pillows(data, folder, least) -> None:
+    compared, refused = 0, []
+    for file in sorted(data(folder).rglob("*")):
+        theirs = expected(file) if file.suffix.lower() in READ else None
+        if theirs is None:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                ours = feed.read(file)
+            except DecodeError as error:
+                refused.append(str(error))
+                continue
+        np.testing.assert_array_equal(ours, theirs, err_msg=file.name)
+        compared += 1
+    assert compared >= least
+    assert refused == []
+
+
+def file_of(tmp_path: Path, image: Image.Image, name: str, **options: object) -> Path:
+    image.save(tmp_path / name, **options)
+    return tmp_path / name
+
+
+def test_cmyk_and_palettes_and_alpha_become_rgb(tmp_path) -> None:
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8))
+    files = (
+        file_of(tmp_path, image.convert("CMYK"), "cmyk.jpg"),
+        file_of(tmp_path, image.convert("P"), "palette.png"),
+        file_of(tmp_path, image.convert("P"), "transparent.gif", transparency=3),
+        file_of(tmp_path, image.convert("RGBA"), "alpha.png"),
+        file_of(tmp_path, image.convert("LA"), "gray_alpha.png"),
+        file_of(tmp_path, image.convert("1"), "bits.png"),
+        file_of(tmp_path, image.convert("L"), "gray.webp"),
+    )
+    for file in files:
+        for color, mode in (("rgb", "RGB"), ("gray", "L")):
+            ours = feed.read(file, color=color)
+            assert ours.shape == (20, 30, 3 if color == "rgb" else 1)
+            np.testing.assert_array_equal(ours.squeeze(), expected(file, mode), err_msg=file.name)
+
+
+def test_16_bits_keep_their_high_byte(tmp_path) -> None:
+    values = np.linspace(0, 65535, 600).astype(np.uint16).reshape(20, 30)
+    for name in ("gray.png", "gray.tif"):
+        file = file_of(tmp_path, Image.fromarray(values), name)
+        np.testing.assert_array_equal(feed.read(file)[..., 1], values >> 8)
+        np.testing.assert_array_equal(feed.read(file, color="gray")[..., 0], values >> 8)
+
+
+def test_floating_point_pictures_are_refused(tmp_path) -> None:
+    file = file_of(tmp_path, Image.fromarray(np.zeros((4, 5), np.float32)), "floats.tif")
+    with pytest.raises(DecodeError, match="floating-point"):
+        feed.read(file)
+
+
+def test_a_picture_is_the_callers_own() -> None:
+    image = np.zeros((9, 8, 3), np.uint8)
+    pixels = feed.read(saved(image))
+    assert pixels.flags.writeable
+    assert pixels.flags.c_contiguous
+    assert pixels.shape == (9, 8, 3)
+    pixels[:] = 7
+
+
+def test_a_path_may_be_text_or_a_path(tmp_path) -> None:
+    (tmp_path / "ä ñ.jpg").write_bytes(saved(np.zeros((9, 8, 3), np.uint8)))
+    for path in (tmp_path / "ä ñ.jpg", str(tmp_path / "ä ñ.jpg")):
+        assert feed.read(path).shape == (9, 8, 3)
+        assert feed.render(path, feed.Pipeline([])).shape == (1, 9, 8, 3)
