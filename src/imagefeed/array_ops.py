@@ -131,7 +131,10 @@ def warp(image: Array, op: Warp, row: int, dtype: Any) -> Array:
 
 
 def _shrunk(image: Array, matrix: Floats, size: Size, dtype: Any) -> tuple[Array, Floats]:
-    """The picture at about the resolution that its warp needs, 8-bit if it is, and the matrix for that."""
+    """The picture at about the resolution that its warp needs, and the matrix for that.
+
+    It is 8-bit where the source is, if that is gray or color: so the native core holds such pictures.
+    """
     xp = array_namespace(image)
     factor = np.maximum(shrink(matrix[None], np.array([size]))[0], 1.0)
     full = np.array([image.shape[1], image.shape[0]])
@@ -141,7 +144,7 @@ def _shrunk(image: Array, matrix: Floats, size: Size, dtype: Any) -> tuple[Array
     y = axis_weights(full[1] / height, 0.0, height, int(full[1]), "bilinear", None, True)
     x = axis_weights(full[0] / width, 0.0, width, int(full[0]), "bilinear", None, True)
     small = resample(xp.astype(image, dtype), y, x, 0.0)
-    if image.dtype == xp.uint8:
+    if image.dtype == xp.uint8 and image.shape[2] in (1, 3):
         small = to_levels(small)
     return small, np.diag([width / full[0], height / full[1], 1.0]) @ matrix
 

@@ -89,6 +89,9 @@ def _antialiased_reach(factor: Floats, support: float, full: Ints) -> Floats:
 def _regions(warp: Warp, sizes: Ints, reach: Floats | float) -> Ints:
     full = sizes[:, ::-1]
     low, high = _bounds(warp.matrix, warp.size)
+    if warp.border in (None, "replicate"):
+        # A place outside is read at the edge, which is made of pixels as far inward as any other.
+        low, high = np.minimum(low, full), np.maximum(high, 0)
     reach = reach + MARGIN
     first, last = np.floor(low - reach), np.floor(high + reach) + 1.0
     if warp.border == "reflect":
