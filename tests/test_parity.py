@@ -1,0 +1,286 @@
+"""The native renderer against array_ops, which defines every op: the same pipelines, the same pictures.
+
+The oracle computes in float64 and the renderer in float32, whose sums of up to a few hundred products of levels and
+weights are off by less than TOLERANCE. Where a value in between is a whole level (the smaller picture that an
+antialiased turn reads of an 8-bit one, a table, "nearest"), such a sum may fall on the other side of a half: RARE of
+the values may then differ by as much as a level does there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import imagefeed as feed
+from imagefeed import Pipeline, Transform, _native, array_ops
+from imagefeed.ops import ColorMatrix, Lut, Warp
+from imagefeed.plan import Plan, plan
+from imagefeed.program import program
+
+TOLERANCE = 0.02
+RARE = 0.01
+
+BORDERS = st.sampled_from(["constant", "replicate", "reflect", "wrap"])
+KERNELS = st.sampled_from(["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"])
+SIZES = st.tuples(*[st.one_of(st.integers(1, 4), st.integers(5, 80))] * 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Table(Transform):
+    """A smooth table, so that a level to either side is a few levels away at most."""
+
+    rows: int = 1
+
+    def lower(self, drawn, extent, xp):
+        bend = np.sin(np.arange(256) / 20.0)[:, None] * [20.0, -20.0, 5.0][: self.rows]
+        return (Lut(table=np.clip(np.arange(256)[:, None] + bend, 0, 255).astype(np.uint8)[None]),)
+
+
+@dataclass(frozen=True, slots=True)
+class Mix(Transform):
+    """A color matrix with every entry in use, and limits within 0 to 255."""
+
+    def lower(self, drawn, extent, xp):
+        rows = np.array(
+            [[[0.3017, 0.8003, -0.2011, 9.07], [-0.1003, 0.6011, 0.4001, 0.0], [0.2003, -0.5011, 1.1, 30.0]]]
+        )
+        low, high = np.array([[10.0, 0.0, 3.0]]), np.array([[240.0, 255.0, 200.0]])
+        return (ColorMatrix(matrix=rows, low=low, high=high, diagonal=False),)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Transform):
+    """A matrix as it is."""
+
+    rows: tuple[tuple[float, ...], ...]
+    size: tuple[int, int]
+    border: str
+    interpolation: str
+    antialias: bool
+
+    def lower(self, drawn, extent, xp):
+        return (
+            Warp(
+                matrix=np.array([self.rows]),
+                size=np.array([self.size]),
+                interpolation=self.interpolation,
+                border=self.border,
+                fill=99.0,
+                antialias=self.antialias,
+            ),
+        )
+
+
+def between(low: float, high: float) -> st.SearchStrategy[tuple[float, float]]:
+    return st.floats(low, high).map(lambda value: (round(value, 3),) * 2)
+
+
+def options() -> dict[str, st.SearchStrategy]:
+    return {
+        "border": BORDERS,
+        "fill": st.integers(0, 255),
+        "interpolation": st.sampled_from(["bilinear", "bilinear", "nearest"]),
+        "antialias": st.booleans(),
+    }
+
+
+GEOMETRY = st.one_of(
+    st.builds(
+        lambda size, kernel, antialias, fit, border: feed.Resize(
+            size, interpolation=kernel, antialias=antialias, fit=fit, **({} if fit != "contain" else border)
+        ),
+        SIZES,
+        KERNELS,
+        st.booleans(),
+        st.sampled_from(["stretch", "cover", "contain"]),
+        st.fixed_dictionaries({"fill": st.integers(0, 255)}),
+    ),
+    st.builds(feed.RandomResizedCrop, SIZES, interpolation=KERNELS, antialias=st.booleans()),
+    st.builds(feed.RandomCrop, SIZES, border=BORDERS),
+    st.builds(feed.CenterCrop, SIZES, border=BORDERS),
+    st.builds(feed.HorizontalFlip),
+    st.builds(feed.VerticalFlip),
+    st.builds(feed.Rotate, degrees=between(-360, 360), **options()),
+    st.builds(feed.Translate, x=between(-1, 1), y=between(-1, 1), **options()),
+    st.builds(feed.Zoom, factor=between(0.2, 5), **options()),
+    st.builds(feed.Shear, x=between(-70, 70), y=between(-70, 70), **options()),
+    st.builds(feed.Affine, degrees=between(-90, 90), x=between(-1, 1), zoom=between(0.3, 3), **options()),
+    st.builds(feed.Perspective, st.floats(0, 0.45), **options()),
+)
+COLOR = st.one_of(
+    st.builds(feed.Brightness, factor=between(0, 2)),
+    st.builds(feed.Contrast, factor=between(0, 2)),
+)
+UNITS = st.sampled_from(
+    [(), (feed.Rescale(1 / 255),), (feed.Rescale(1 / 255), feed.Normalize(mean=0.4, std=0.2))]
+)
+STEPS = st.lists(st.one_of(GEOMETRY, GEOMETRY, COLOR), min_size=1, max_size=4)
+
+
+def pictures(height: int, width: int, channels: int, dtype: type, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    image = rng.integers(0, 256, (height, width, channels), np.uint8)
+    return image if dtype is np.uint8 else image + rng.random(image.shape, np.float32) - np.float32(0.5)
+
+
+def planned(steps: tuple[Transform, ...], image: np.ndarray, seed: int, training: bool = True) -> Plan:
+    stage = Pipeline(steps, training=training).stages()[0]
+    return plan(stage, np.array([image.shape[:2]]), np.zeros(1, np.int64), seed=seed, epoch=0)
+
+
+def rendered(result: Plan, image: np.ndarray | bytes, channels: int, dtype: str = "float32") -> np.ndarray:
+    records = _native.Records(1)
+    pool = _native.Pool(1)
+    if isinstance(image, bytes):
+        records.set_bytes(0, image)
+        assert pool.fetch(records, [], 1 << 30).wait(10_000)
+    else:
+        records.set_array(0, image)
+    native = program(result, color=channels == 3, dtype=dtype, layout="nhwc")
+    out = np.empty((1, *result.sizes[0], channels), dtype)
+    job = pool.render(records, native, 0, out)
+    while not job.wait(1000):
+        continue
+    assert job.faults() == []
+    return out[0]
+
+
+def rounds(result: Plan, image: np.ndarray) -> bool:
+    """Whether a value in between is a whole level."""
+    for number, one in enumerate(result.passes):
+        if any(isinstance(op, Lut) for op in one.ops):
+            return True
+        if one.warp is not None and one.warp.interpolation == "nearest":
+            return True
+        eight_bits = number == 0 and image.dtype == np.uint8 and image.shape[2] in (1, 3)
+        if one.warp is not None and one.warp.antialias and eight_bits:
+            return True
+    return False
+
+
+def gain(steps: tuple[Transform, ...]) -> float:
+    """By how much the steps may stretch a difference of a level."""
+    stretched = 1.0
+    for step in steps:
+        stretched *= {feed.Brightness: 2.0, feed.Contrast: 2.0, Table: 2.0, Mix: 2.0}.get(type(step), 1.0)
+    return stretched
+
+
+def compare(steps: tuple[Transform, ...], image: np.ndarray, seed: int) -> None:
+    result = planned(steps, image, seed)
+    ours = rendered(result, image, image.shape[2])
+    theirs = array_ops.run(result.passes, image, 0, np.float64)
+    unit = 1.0
+    if isinstance(steps[-1], feed.Rescale):
+        unit = 1 / 255
+    elif isinstance(steps[-1], feed.Normalize):
+        unit = 1 / 255 / 0.2
+    off = abs(ours - theirs) / unit
+    tolerance = TOLERANCE * gain(steps)
+    if not rounds(result, image):
+        assert off.max() <= tolerance
+        return
+    assert (off > tolerance).sum() <= RARE * off.size + 3 * image.shape[2]
+    if not any(one.warp is not None and one.warp.interpolation == "nearest" for one in result.passes):
+        assert off.max() <= 1.1 * gain(steps) + tolerance
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    steps=STEPS,
+    units=UNITS,
+    size=SIZES,
+    channels=st.sampled_from([1, 3, 4]),
+    dtype=st.sampled_from([np.uint8, np.float32]),
+    seed=st.integers(0, 99),
+)
+def test_any_pipeline_is_that_of_array_ops(steps, units, size, channels, dtype, seed) -> None:
+    compare((*steps, *units), pictures(*size, channels, dtype, seed), seed)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    before=st.lists(GEOMETRY, max_size=1),
+    color=st.permutations([feed.Saturation(factor=(0.2, 1.9)), Table(), Mix(), feed.Contrast(factor=(0, 2))]),
+    count=st.integers(1, 4),
+    size=SIZES,
+    channels=st.sampled_from([1, 3]),
+    dtype=st.sampled_from([np.uint8, np.float32]),
+    seed=st.integers(0, 99),
+)
+def test_any_color_work_is_that_of_array_ops(before, color, count, size, channels, dtype, seed) -> None:
+    steps = (*before, *color[:count], feed.HorizontalFlip())
+    compare(steps, pictures(*size, channels, dtype, seed), seed)
+
+
+NUMBERS = st.floats(-3, 3).map(lambda value: round(value, 2))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    rows=st.tuples(*[st.tuples(NUMBERS, NUMBERS, st.floats(-90, 90))] * 2),
+    depth=st.tuples(*[st.floats(-0.005, 0.005).map(lambda value: round(value, 4))] * 2),
+    out=SIZES,
+    size=SIZES,
+    border=BORDERS,
+    antialias=st.booleans(),
+    channels=st.sampled_from([1, 3, 4]),
+    dtype=st.sampled_from([np.uint8, np.float32]),
+)
+@example(((2.0, 0.0, 0.0), (0.0, 2.0, 0.0)), (0.0, 0.0), (8, 8), (16, 16), "reflect", True, 3, np.uint8)
+@example(((-1.0, 0.0, 20.0), (0.0, -1.0, 10.0)), (0.0, 0.0), (10, 20), (10, 20), "wrap", False, 3, np.uint8)
+def test_any_matrix_is_that_of_array_ops(rows, depth, out, size, border, antialias, channels, dtype) -> None:
+    step = Turn((*rows, (*depth, 1.0)), out, border, "bilinear", antialias)
+    compare((step,), pictures(*size, channels, dtype, 0), 0)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_a_table_for_each_channel_is_that_of_array_ops(columns) -> None:
+    compare((Table(columns),), pictures(20, 30, 3, np.uint8, 0), 0)
+
+
+def test_eight_bit_output_is_the_rounded_oracle() -> None:
+    steps = (feed.Resize((31, 17)), feed.Saturation(factor=(1.5, 1.5)))
+    image = pictures(64, 48, 3, np.uint8, 0)
+    result = planned(steps, image, 0)
+    exact = array_ops.run(result.passes, image, 0, np.float64)
+    ours = rendered(result, image, 3, "uint8")
+    clear = abs(exact - np.floor(exact) - 0.5) > TOLERANCE  # neither side of a half is a mistake
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(ours[clear], array_ops.to_levels(exact)[clear])
+
+
+@pytest.fixture(scope="module")
+def photograph(data) -> bytes:
+    """One of 12 megapixels or so is not needed: 1/8 of this is still a picture."""
+    return max(data("odd/exif_orientation").rglob("*.jpg"), key=lambda file: file.stat().st_size).read_bytes()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_record_is_rendered_from_its_file_as_from_its_pixels(photograph, seed) -> None:
+    """Only a region of the file is decoded; nothing changes by it where it is decoded at its full size."""
+    pixels = feed.read(photograph)
+    steps = (
+        feed.RandomResizedCrop((64, 96), scale=(0.001, 0.5)),
+        feed.Rotate(degrees=(-90, 90), border=("reflect", "wrap", "constant", "replicate")[seed % 4]),
+    )
+    result = planned(steps, pixels, seed, training=False)
+    np.testing.assert_array_equal(rendered(result, photograph, 3), rendered(result, pixels, 3))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_record_at_a_fraction_of_its_size_is_nearly_the_same(photograph, seed) -> None:
+    """libjpeg averages pixels where we weigh them: photographs differ by a level or two, and nothing moves."""
+    pixels = feed.read(photograph)
+    steps = (feed.RandomResizedCrop((64, 96), scale=(0.2, 1.0)), feed.Rotate(degrees=(-90, 90)))
+    scaled, whole = (planned(steps, pixels, seed, training=training) for training in (True, False))
+    assert scaled.denominator[0] in (2, 4, 8)
+    assert whole.denominator[0] == 1
+    off = abs(rendered(scaled, photograph, 3) - rendered(whole, photograph, 3))
+    assert off.mean() < 2.5
+    # A shift of half a pixel would be seen: compare with the oracle on what Pillow decodes at that fraction.
+    part = _native.decode_jpeg(photograph, denominator=int(scaled.denominator[0]))[0]
+    assert 0 < off.mean()
+    assert len(part) < len(pixels)
