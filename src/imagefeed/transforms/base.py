@@ -82,7 +82,7 @@ class Transform(ABC):
     def __repr__(self) -> str:
         """The call that makes this transform, without the arguments that are at their default."""
         shown: list[str] = []
-        for field in sorted(fields(cast(Any, self)), key=lambda field: field.kw_only):
+        for field in sorted(fields(cast(Any, self)), key=lambda field: bool(field.kw_only)):
             value = getattr(self, field.name)
             default = field.default_factory() if field.default_factory is not MISSING else field.default
             if type(value) is not type(default) or value != default:
