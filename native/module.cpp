@@ -182,6 +182,20 @@ struct PyProgram {
         spread(fill, pass.warp.fill);
     }
 
+    // SciPy's affine_transform; see indexed.hpp.
+    void affine(Array<double, 3> matrix, Array<std::int64_t, 2> size, bool linear, int border, std::vector<float> fill) {
+        if (border < static_cast<int>(Border::constant) || border > static_cast<int>(Border::wrap)) throw nb::value_error("unknown border");
+        PassSpec& pass = last_pass();
+        pass.has_warp = true;
+        pass.warp.indexed = true;
+        pass.warp.matrix = take(matrix, 6);
+        pass.warp.size = take(size, 2);
+        pass.warp.interpolation = linear ? Interpolation::bilinear : Interpolation::nearest;
+        pass.warp.border = static_cast<Border>(border);
+        pass.warp.antialias = false;
+        spread(fill, pass.warp.fill);
+    }
+
     void color_matrix(Array<float, 3> matrix, Array<float, 2> low, Array<float, 2> high, bool diagonal) {
         PointSpec point{};
         point.kind = diagonal ? PointSpec::Kind::scale : PointSpec::Kind::color_matrix;
@@ -448,6 +462,7 @@ NB_MODULE(_native, m) {
         .def("set_rows", &PyRecords::set_rows, "arrays"_a, "indices"_a)
         .def("bytes", [](PyRecords& self, std::size_t i) { return nb::bytes(self.at(i).bytes, self.at(i).size); }, "index"_a)
         .def("orientation", [](PyRecords& self, std::size_t i) { return self.at(i).header.orientation; }, "index"_a)
+        .def("as_stored", [](PyRecords& self) { for (Record& record : self.group->records) record.header.orientation = 1; })
         .def("sizes", &PyRecords::sizes)
         .def("foreign", &PyRecords::foreign)
         .def("faults", &PyRecords::faults);
@@ -457,6 +472,8 @@ NB_MODULE(_native, m) {
         .def("region", &PyProgram::region, "region"_a, "denominator"_a)
         .def("begin_pass", &PyProgram::begin_pass)
         .def("warp", &PyProgram::warp, "matrix"_a, "size"_a, "interpolation"_a, "border"_a, "fill"_a, "antialias"_a)
+        .def("affine", &PyProgram::affine, "matrix"_a, "size"_a, "linear"_a, "border"_a, "fill"_a)
+        .def("weigh_gray", [](PyProgram& self) { self.program->weigh_gray = true; })
         .def("color_matrix", &PyProgram::color_matrix, "matrix"_a, "low"_a, "high"_a, "diagonal"_a)
         .def("lut", &PyProgram::lut, "table"_a)
         .def("store", &PyProgram::store, "dtype"_a, "layout"_a, "scale"_a, "bias"_a);

@@ -41,7 +41,7 @@ Region scaled_region(const Region& r, int denominator) {
 
 Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, Warp& warp) {
     const double* const m = spec.matrix.at(row);
-    for (int k = 0; k < 9; ++k) {
+    for (int k = 0; k < (spec.indexed ? 6 : 9); ++k) {
         if (!std::isfinite(m[k])) return Status::fail(Fault::plan, "a warp matrix is not finite");
         warp.matrix[k] = k < 6 ? m[k] / denominator : m[k];
     }
@@ -53,6 +53,7 @@ Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, Warp& w
     warp.interpolation = spec.interpolation;
     warp.border = spec.border;
     warp.antialias = spec.antialias;
+    warp.indexed = spec.indexed;
     std::copy(spec.fill, spec.fill + kMaxChannels, warp.fill);
     return Status::ok();
 }
@@ -99,6 +100,23 @@ void apply_point(const PointSpec& point, std::size_t row, int channels, int coun
         const int d = std::min(c, 2);
         k.color_scale(pixels.channel(c), m[5 * d], m[4 * d + 3], low[d], high[d], count);
     }
+}
+
+// Luma of ITU-R BT.601 in 16-bit fixed point, rounded half up: what Pillow's convert("L") does to RGB.
+void weigh_gray(Picture& picture, Buffer& memory) {
+    const auto columns = static_cast<std::size_t>(picture.held.width()), rows = static_cast<std::size_t>(picture.held.height());
+    const auto pitch = static_cast<std::size_t>(round_up(picture.held.width(), kBlock));
+    auto* const gray = memory.reserve<std::uint8_t>(checked_product(pitch, rows));
+    for (std::size_t y = 0; y < rows; ++y) {
+        const std::uint8_t* const pixel = picture.data + static_cast<std::ptrdiff_t>(y) * picture.row_stride;
+        std::uint8_t* const out = gray + y * pitch;
+        for (std::size_t x = 0; x < columns; ++x)
+            out[x] = static_cast<std::uint8_t>((pixel[4 * x] * 19595u + pixel[4 * x + 1] * 38470u + pixel[4 * x + 2] * 7471u + 32768u) >> 16);
+    }
+    picture.samples = Samples::gray8;
+    picture.channels = 1;
+    picture.data = gray;
+    picture.row_stride = static_cast<std::ptrdiff_t>(pitch);
 }
 
 std::size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::uint8 ? 1 : dtype == Dtype::float16 ? 2 : 4; }
@@ -162,6 +180,7 @@ Status Renderer::load(const Record& record, const Program& program, std::size_t 
                                          divide_up(header.width, denominator), divide_up(header.height, denominator));
     Status status = decoder_.decode(record.bytes, record.size, region, denominator, program.color, decoded_, picture);
     if (status.is_ok()) orient(picture, header.orientation, oriented_);
+    if (status.is_ok() && program.weigh_gray && picture.samples == Samples::color8x4) weigh_gray(picture, gray_);
     return status;
 }
 
@@ -265,7 +284,7 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
                           intermediate_[k % 2]);
         picture = out;
     }
-    for (Buffer* buffer : {&decoded_, &oriented_, &sampler_.shrunk, &intermediate_[0], &intermediate_[1]}) buffer->trim(kKeptMemory);
+    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &sampler_.shrunk, &intermediate_[0], &intermediate_[1]}) buffer->trim(kKeptMemory);
     return status;
 }
 

@@ -28,6 +28,7 @@ struct WarpSpec {
     Interpolation interpolation;
     Border border;
     bool antialias;
+    bool indexed = false;       // the matrix is SciPy's: see indexed.hpp; six values
     float fill[kMaxChannels];
 };
 
@@ -60,6 +61,7 @@ struct Program {
     Rows<std::int64_t> region;       // y0, x0, y1, x1 of the first pass's source at full size; null: all of it
     Rows<std::int64_t> denominator;  // 1, 2, 4 or 8; null: 1
     bool color = true;               // JPEGs become RGB, or else gray
+    bool weigh_gray = false;         // and their RGB is then weighed to gray, as Pillow does it
     StoreSpec store;
 };
 
@@ -87,7 +89,7 @@ private:
 
     JpegDecoder decoder_;
     SamplerMemory sampler_;
-    Buffer decoded_, oriented_, planes_, packed_, table_;
+    Buffer decoded_, oriented_, gray_, planes_, packed_, table_;
     Buffer intermediate_[2];
 };
 

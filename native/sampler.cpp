@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "indexed.hpp"
+
 namespace imagefeed {
 namespace {
 
@@ -280,11 +282,12 @@ void SeparableRows::planes(int y, Planes out) {
 
 Status Sampler::prepare(const Picture& in, const Warp& warp, SamplerMemory& memory, Picture& shrunk) {
     const double* const m = warp.matrix;
+    shrunk = in;
+    if (warp.indexed) return Status::ok();
     if (is_aligned(m)) {
         return SeparableRows::prepare(in, {m[0], m[2], 0, warp.width, in.width}, {m[4], m[5], 0, warp.height, in.height},
                                       warp, memory.separable);
     }
-    shrunk = in;
     if (!warp.antialias || warp.interpolation == Interpolation::nearest) return Status::ok();
     double fx, fy;
     shrink_factors(warp, fx, fy);
@@ -294,7 +297,8 @@ Status Sampler::prepare(const Picture& in, const Warp& warp, SamplerMemory& memo
 }
 
 Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, const Picture& shrunk)
-    : warp_(warp), source_(is_aligned(warp.matrix) ? in : shrunk) {
+    : warp_(warp), source_(!warp.indexed && is_aligned(warp.matrix) ? in : shrunk) {
+    if (warp.indexed) return;
     if (is_aligned(warp.matrix)) separable_.emplace(in, warp, memory.separable);
     const double sx = static_cast<double>(source_.width) / in.width, sy = static_cast<double>(source_.height) / in.height;
     for (int k = 0; k < 3; ++k) {
@@ -306,6 +310,7 @@ Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, con
 
 void Sampler::row(int y, Planes out) {
     if (separable_) return separable_->planes(y, out);
+    if (warp_.indexed) return indexed_row(source_, warp_, y, out);
     const double* const m = matrix_;
     const double v = y + 0.5;
     RowPath path;

@@ -20,6 +20,7 @@ struct Warp {
     Interpolation interpolation;
     Border border;
     bool antialias;
+    bool indexed;  // six values of `matrix` that mean what indexed.hpp says
     float fill[kMaxChannels];
 };
 
