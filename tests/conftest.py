@@ -2,11 +2,22 @@
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+# Keras reads it when it is first imported, and would otherwise take TensorFlow, installed or not.
+os.environ.setdefault("KERAS_BACKEND", next(filter(find_spec, ("jax", "torch", "tensorflow")), "jax"))
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A generator of its own for each test, the same every time."""
+    return np.random.default_rng(0)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -28,7 +28,7 @@ def progress() -> Progress:
 
 
 @contextmanager
-def counting(what: str) -> Iterator[Callable[[int], None]]:
+def counting(what: str) -> Generator[Callable[[int], None], None, None]:
     """A progress bar that a function advances: called once for each thing done, with the number of all."""
     with progress() as bar:
         task = bar.add_task(what, total=None, note="")

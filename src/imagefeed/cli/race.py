@@ -66,7 +66,7 @@ def race(
             try:
                 rates[1].append(_rate(theirs, seconds))
             except Exception as error:  # whatever a picture makes Pillow raise ends Keras's generator
-                theirs, reason = None, f"it stopped at a picture: {type(error).__name__}: {error}"
+                theirs, reason = None, f"it stopped: {type(error).__name__}: {error}"
         advance(reason or f"ImageDataGenerator {rates[1][-1]:,.0f} images/s")
     return Race(ours=median(rates[0]), theirs=None if theirs is None else median(rates[1]), reason=reason)
 
