@@ -25,7 +25,7 @@ def shuffled(positions: NDArray[np.int64], count: int, *, seed: int, epoch: int)
         int64 (n,).
     """
     half = max(1, (max(count - 1, 1).bit_length() + 1) // 2)
-    keys = np.random.Philox(key=[seed, epoch]).random_raw(ROUNDS)
+    keys = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(ROUNDS)
     values = _encrypt(positions.astype(np.uint64), half, keys)
     while (outside := np.flatnonzero(values >= count)).size:
         values[outside] = _encrypt(values[outside], half, keys)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.errors import SourceError
-from imagefeed.sources.base import Ints, Source
+from imagefeed.sources.base import MOST_CHANNELS, Ints, Source
 
 
 def arrays(images: NDArray[Any], targets: NDArray[Any] | None = None, *, classes: Sequence[str] = ()) -> Arrays:
@@ -47,6 +47,8 @@ class Arrays(Source):
         if images.ndim != 4 or 0 in images.shape:
             shape = "x".join(map(str, images.shape))
             raise SourceError(f"arrays: images have shape {shape}; expected (n, height, width, channels), none of them 0")
+        if images.shape[-1] > MOST_CHANNELS:
+            raise SourceError(f"arrays: images have {images.shape[-1]} channels; at most {MOST_CHANNELS} can be used")
         self._images = np.ascontiguousarray(images)
         self._targets = None if targets is None else np.asarray(targets)
         if self._targets is not None and (self._targets.ndim == 0 or len(self._targets) != len(images)):

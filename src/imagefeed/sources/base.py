@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 
+MOST_CHANNELS = 32
+"""How many channels a picture may have in the native core."""
+
 
 class Source(ABC):
     """An immutable, indexable list of records.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.decode import Color
 from imagefeed.errors import SourceError
-from imagefeed.sources.base import Ints, Source
+from imagefeed.sources.base import MOST_CHANNELS, Ints, Source
 
 PictureLike: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[Any]"
 """A path, the bytes of a file, or a uint8 or float32 array (height, width, channels)."""
@@ -66,6 +66,8 @@ def _loaded(picture: PictureLike, k: int) -> str | bytes | NDArray[Any]:
         raise SourceError(
             f"pictures[{k}]: is {picture.dtype} of {shape}; expected uint8 or float32 (height, width, channels)"
         )
+    if picture.ndim == 3 and picture.shape[2] > MOST_CHANNELS:
+        raise SourceError(f"pictures[{k}]: has {picture.shape[2]} channels; at most {MOST_CHANNELS} can be used")
     return np.ascontiguousarray(picture.reshape(*picture.shape[:2], -1))
 
 

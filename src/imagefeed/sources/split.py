@@ -63,6 +63,8 @@ def split(source: Source, *, validation: float, seed: int, by: By | None) -> tup
     """Two subsets of a source; see `Source.split`."""
     if not 0 < validation < 1:
         raise fail("split(validation=)", validation, "expected a share above 0 and below 1")
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**64:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise fail("split(seed=)", seed, "expected an integer from 0 to 2**64 - 1")
     if by not in ("random", "stratified", None):
         raise fail("split(by=)", by, "expected 'random' or 'stratified'")
     groups = source.class_indices(np.arange(len(source)))

@@ -1,0 +1,87 @@
+"""The order of an epoch."""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from imagefeed.order import shuffled
+
+
+def order(count: int, seed: int = 0, epoch: int = 0) -> list[int]:
+    return shuffled(np.arange(count), count, seed=seed, epoch=epoch).tolist()
+
+
+@settings(deadline=None)
+@given(st.integers(1, 5000), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_an_epoch_has_every_record_once(count: int, seed: int, epoch: int) -> None:
+    assert sorted(order(count, seed, epoch)) == list(range(count))
+
+
+@pytest.mark.parametrize("count", [*range(1, 70), 2**10 - 1, 2**10, 2**10 + 1, 2**16 + 1])
+def test_every_count_is_permuted(count: int) -> None:
+    assert sorted(order(count)) == list(range(count))
+
+
+@settings(deadline=None)
+@given(st.integers(1, 3000), st.data())
+def test_a_position_can_be_asked_for_by_itself(count: int, data: st.DataObject) -> None:
+    whole = order(count, 5, 6)
+    positions = data.draw(st.lists(st.integers(0, count - 1), max_size=9))
+    some = shuffled(np.array(positions, np.int64), count, seed=5, epoch=6)
+    assert some.dtype == np.int64
+    assert some.tolist() == [whole[k] for k in positions]
+
+
+def test_orders_differ_by_seed_and_by_epoch() -> None:
+    orders = {tuple(order(50, seed, epoch)) for seed in range(8) for epoch in range(8)}
+    assert len(orders) == 64
+
+
+@pytest.mark.parametrize("seed", [2**63, 2**64 - 2, 2**64 - 1])
+def test_large_seeds_are_told_apart(seed: int) -> None:
+    assert order(50, seed) != order(50, seed - 1)
+    assert order(50, 0, seed) != order(50, 0, seed - 1)
+
+
+def test_an_order_is_the_same_for_ever() -> None:
+    """A change of these numbers changes what a seed means: it belongs into the changelog."""
+    assert order(10, seed=7, epoch=0) == [3, 0, 9, 1, 6, 8, 5, 7, 4, 2]
+
+
+def test_a_place_in_an_order_of_a_trillion_is_found_at_once() -> None:
+    begin = time.perf_counter()
+    found = shuffled(np.array([0, 10**12 - 1, 123_456_789_012]), 10**12, seed=1, epoch=2)
+    assert time.perf_counter() - begin < 0.1
+    assert len(set(found.tolist())) == 3
+    assert (found >= 0).all()
+    assert (found < 10**12).all()
+
+
+def test_every_order_of_a_few_records_is_about_as_likely() -> None:
+    epochs = 6000
+    counts = dict.fromkeys(itertools.permutations(range(4)), 0)
+    for epoch in range(epochs):
+        counts[tuple(order(4, 3, epoch))] += 1
+    expected = epochs / len(counts)
+    chi_square = sum((count - expected) ** 2 / expected for count in counts.values())
+    assert chi_square < 49.7  # 23 degrees of freedom: one in a thousand
+
+
+def test_every_record_is_about_as_likely_at_every_place() -> None:
+    count, epochs = 13, 4000
+    seen = np.zeros((count, count))
+    for epoch in range(epochs):
+        seen[np.arange(count), order(count, 9, epoch)] += 1
+    expected = epochs / count
+    chi_square = ((seen - expected) ** 2 / expected).sum()
+    assert chi_square < 203  # 144 degrees of freedom: one in a thousand
+
+
+def test_neighbors_are_not_kept_together() -> None:
+    far = abs(np.diff(order(10_000)))
+    assert abs(far.mean() - 10_000 / 3) < 200  # of a uniform order; its deviation is 24
+    assert (far == 1).sum() < 15  # two expected
