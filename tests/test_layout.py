@@ -1,0 +1,141 @@
+"""The shape of the package: which way imports point, what is public, what an import costs."""
+
+import ast
+import inspect
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import imagefeed
+
+PACKAGE = Path(imagefeed.__file__).parent
+# Frameworks and whatever else is heavy: an adapter or a command may import them, the package must not.
+HEAVY = (
+    "keras",
+    "tensorflow",
+    "torch",
+    "jax",
+    "scipy",
+    "pandas",
+    "sklearn",
+    "skimage",
+    "cv2",
+    "onnx",
+    "rich",
+    "typer",
+)
+
+
+def layers(text: str) -> dict[str, int]:
+    """The rows of the table in docs/architecture.md that names the modules: 0 for the top one."""
+    table = text.partition("| module | what it is |")[2].partition("\n\n")[0]
+    rows = [
+        re.findall(r"`(\w+)(?:\.py|/)?`", line.split("|")[1]) for line in table.splitlines() if "`" in line
+    ]
+    return {name: k for k, names in enumerate(rows) for name in names}
+
+
+def imported_units(text: str) -> Iterator[str]:
+    """The modules and folders of the package that some source text imports from, anywhere in it."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.module == "imagefeed":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("imagefeed."):
+            yield node.module.split(".")[1]
+        elif isinstance(node, ast.Import):
+            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("imagefeed."))
+
+
+def wrong_way(unit: str, text: str, order: dict[str, int]) -> list[str]:
+    """What is imported from above; a name of the package itself stands above everything."""
+    return [other for other in imported_units(text) if order.get(other, -1) < order[unit]]
+
+
+def test_every_module_has_its_place_in_the_architecture(project: Path) -> None:
+    order = layers((project / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    units = {file.relative_to(PACKAGE).parts[0].removesuffix(".py") for file in PACKAGE.rglob("*.py")}
+    assert units - set(order) == {"__init__"}
+
+
+def test_imports_point_one_way(project: Path) -> None:
+    order = layers((project / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    wrong = [
+        f"{file.relative_to(PACKAGE)} imports {other}"
+        for file in PACKAGE.rglob("*.py")
+        if file.parent != PACKAGE or file.name != "__init__.py"
+        for other in wrong_way(
+            file.relative_to(PACKAGE).parts[0].removesuffix(".py"), file.read_text("utf-8"), order
+        )
+    ]
+    assert wrong == []
+
+
+def test_a_wrong_import_would_be_found() -> None:
+    order = layers(
+        "| module | what it is |\n|---|---|\n| `cli/`, `b.py` | top |\n| `_native` | bottom |\n\n| `x` | no |"
+    )
+    assert order == {"cli": 0, "b": 0, "_native": 1}
+    text = "def f():\n    from imagefeed.cli.check import check\nimport imagefeed.b\nfrom imagefeed import _native"
+    assert sorted(wrong_way("_native", text, order)) == ["b", "cli"]
+    assert wrong_way("cli", text, order) == []
+    assert wrong_way("cli", "from imagefeed import Loader", order) == ["Loader"]
+
+
+def test_exports_are_sorted_and_complete() -> None:
+    assert imagefeed.__all__ == sorted(set(imagefeed.__all__))
+    namespace = {
+        name
+        for name, value in vars(imagefeed).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert namespace | {"__version__"} == set(imagefeed.__all__)
+
+
+@pytest.mark.parametrize("base", [imagefeed.Transform, imagefeed.Variable, imagefeed.ImagefeedError])
+def test_every_public_class_of_a_family_is_exported(base: type) -> None:
+    def below(one: type) -> Iterator[type]:
+        yield one
+        for other in one.__subclasses__():
+            yield from below(other)
+
+    found = {
+        one.__name__
+        for one in below(base)
+        if one.__module__.startswith("imagefeed.")
+        and not one.__module__.startswith("imagefeed.cli")
+        and not inspect.isabstract(one)
+        and not one.__name__.startswith("_")
+    }
+    assert found - {base.__name__} <= set(imagefeed.__all__)
+
+
+def test_public_names_are_documented() -> None:
+    public = [getattr(imagefeed, name) for name in imagefeed.__all__ if name != "__version__"]
+    assert [one.__name__ for one in public if not inspect.getdoc(one)] == []
+
+
+def fresh(code: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "allowed"), [("imagefeed", set[str]()), ("imagefeed.cli", {"rich", "typer"})]
+)
+def test_importing_loads_no_framework(module: str, allowed: set[str]) -> None:
+    loaded = json.loads(fresh(f"import {module}, json, sys; print(json.dumps(sorted(sys.modules)))"))
+    assert set(HEAVY) & set(loaded) == allowed
+
+
+def test_importing_is_quick() -> None:
+    """Under 0.3 s of processor time; on a slow machine, no more than three times what NumPy takes."""
+    code = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
+    ours, theirs = (min(float(fresh(code.format(name))) for _ in range(5)) for name in ("imagefeed", "numpy"))
+    assert ours < max(0.3, 3 * theirs)
