@@ -162,6 +162,12 @@ struct PyProgram {
         }
     }
 
+    // Pillow's Image.resize(size, interpolation, box), before the first pass; see levels_resize.hpp.
+    void resize(Array<std::int64_t, 2> box, Array<std::int64_t, 2> size, int interpolation) {
+        if (interpolation < 0 || interpolation > static_cast<int>(Interpolation::lanczos)) throw nb::value_error("unknown interpolation");
+        program->resize = {take(box, 4), take(size, 2), static_cast<Interpolation>(interpolation)};
+    }
+
     void begin_pass() { program->passes.emplace_back(); }
 
     PassSpec& last_pass() {
@@ -470,6 +476,7 @@ NB_MODULE(_native, m) {
     nb::class_<PyProgram>(m, "Program")
         .def(nb::init<std::size_t, bool>(), "rows"_a, "color"_a = true)
         .def("region", &PyProgram::region, "region"_a, "denominator"_a)
+        .def("resize", &PyProgram::resize, "box"_a, "size"_a, "interpolation"_a)
         .def("begin_pass", &PyProgram::begin_pass)
         .def("warp", &PyProgram::warp, "matrix"_a, "size"_a, "interpolation"_a, "border"_a, "fill"_a, "antialias"_a)
         .def("affine", &PyProgram::affine, "matrix"_a, "size"_a, "linear"_a, "border"_a, "fill"_a)

@@ -184,6 +184,17 @@ Status Renderer::load(const Record& record, const Program& program, std::size_t 
     return status;
 }
 
+Status Renderer::resize(const LevelsResizeSpec& spec, std::size_t row, Picture& picture) {
+    const std::int64_t *const b = spec.box.at(row), *const size = spec.size.at(row);
+    if (b[0] < 0 || b[1] < 0 || b[2] <= b[0] || b[3] <= b[1] || b[2] > picture.height || b[3] > picture.width)
+        return Status::fail(Fault::plan, "the box to resize is not within the picture of " + describe(picture.height, picture.width));
+    if (size[0] < 1 || size[1] < 1 || size[0] > (1 << 20) || size[1] > (1 << 20))
+        return Status::fail(Fault::plan, "the size to resize to is " + std::to_string(size[0]) + "x" + std::to_string(size[1]));
+    const Region box{static_cast<int>(b[1]), static_cast<int>(b[0]), static_cast<int>(b[3]), static_cast<int>(b[2])};
+    const Picture in = picture;
+    return resize_levels(in, {box, static_cast<int>(size[1]), static_cast<int>(size[0]), spec.interpolation}, levels_, picture);
+}
+
 Status Renderer::check_slot(int height, int width, int channels, const Slot& slot) const {
     if (height == slot.height && width == slot.width && channels == slot.channels) return Status::ok();
     return Status::fail(Fault::plan, "the picture comes out as " + describe(height, width) + "x" + std::to_string(channels) +
@@ -277,6 +288,7 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
     int denominator = 1;
     Status status = load(record, program, row, picture, denominator);
     decode_nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
+    if (status.is_ok() && program.resize.size.data != nullptr) status = resize(program.resize, row, picture);
     for (std::size_t k = 0; status.is_ok() && k < program.passes.size(); ++k) {
         const bool last = k + 1 == program.passes.size();
         Picture out;
@@ -284,7 +296,7 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
                           intermediate_[k % 2]);
         picture = out;
     }
-    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &sampler_.shrunk, &intermediate_[0], &intermediate_[1]}) buffer->trim(kKeptMemory);
+    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &intermediate_[0], &intermediate_[1]}) buffer->trim(kKeptMemory);
     return status;
 }
 

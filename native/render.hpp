@@ -7,6 +7,7 @@
 #include "buffer.hpp"
 #include "jpeg.hpp"
 #include "kernels.hpp"
+#include "levels_resize.hpp"
 #include "record.hpp"
 #include "sampler.hpp"
 #include "status.hpp"
@@ -30,6 +31,13 @@ struct WarpSpec {
     bool antialias;
     bool indexed = false;       // the matrix is SciPy's: see indexed.hpp; six values
     float fill[kMaxChannels];
+};
+
+// Before the first pass: a resize in eight bits, see levels_resize.hpp.
+struct LevelsResizeSpec {
+    Rows<std::int64_t> box;     // y0, x0, y1, x1; within the picture
+    Rows<std::int64_t> size;    // height, width; null data: no such resize
+    Interpolation interpolation = Interpolation::nearest;
 };
 
 struct PointSpec {
@@ -57,6 +65,7 @@ struct StoreSpec {
 };
 
 struct Program {
+    LevelsResizeSpec resize;
     std::vector<PassSpec> passes;
     Rows<std::int64_t> region;       // y0, x0, y1, x1 of the first pass's source at full size; null: all of it
     Rows<std::int64_t> denominator;  // 1, 2, 4 or 8; null: 1
@@ -81,6 +90,7 @@ public:
 
 private:
     Status load(const Record& record, const Program& program, std::size_t row, Picture& picture, int& denominator);
+    Status resize(const LevelsResizeSpec& spec, std::size_t row, Picture& picture);
     Status load_array(const ArrayView& array, const Region& region, Picture& picture);
     Status run_pass(const Picture& in, const PassSpec& pass, std::size_t row, int denominator, const Program& program,
                     const Slot* slot, Picture& out, Buffer& memory);
@@ -89,6 +99,7 @@ private:
 
     JpegDecoder decoder_;
     SamplerMemory sampler_;
+    LevelsResizeMemory levels_;
     Buffer decoded_, oriented_, gray_, planes_, packed_, table_;
     Buffer intermediate_[2];
 };
