@@ -81,7 +81,7 @@ def test_a_wrong_import_would_be_found() -> None:
         "| module | what it is |\n|---|---|\n| `cli/`, `b.py` | top |\n| `_native` | bottom |\n\n| `x` | no |"
     )
     assert order == {"cli": 0, "b": 0, "_native": 1}
-    text = "def f():\n    from imagefeed.cli.check import check\nimport imagefeed.b\nfrom imagefeed import _native"
+    text = "def f():\n    from imagefeed.cli.x import y\nimport imagefeed.b\nfrom imagefeed import _native"
     assert sorted(wrong_way("_native", text, order)) == ["b", "cli"]
     assert wrong_way("cli", text, order) == []
     assert wrong_way("cli", "from imagefeed import Loader", order) == ["Loader"]
