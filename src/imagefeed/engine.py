@@ -11,10 +11,9 @@ import atexit
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +29,7 @@ from imagefeed.sources import Source
 from imagefeed.types import Dtype, Layout
 
 Ints = NDArray[np.int64]
+T = TypeVar("T")
 
 # How long a wait may keep Ctrl-C waiting, in milliseconds.
 PATIENCE = 50
@@ -68,32 +68,22 @@ class Engine:
         self.most_pixels = most_pixels
         self.pool = _native.Pool(threads)
         self.memory = _native.Recycler(8)
-        self._python: ThreadPoolExecutor | None = None
-
-    @property
-    def python(self) -> ThreadPoolExecutor:
-        """Threads for what is not native: Pillow's formats, and a user's functions."""
-        if self._python is None:
-            self._python = ThreadPoolExecutor(self.pool.threads, thread_name_prefix="imagefeed")
-        return self._python
 
     # -------------------------------------------------------------------------------------------- one group
 
-    def fetch(self, indices: Ints) -> Group:
-        """Begin to read some records."""
+    def fetch(self, indices: Ints, stopped: threading.Event) -> Group:
+        """Begin to read some records. Once `stopped` is set, waiting for anything of theirs raises StoppedError."""
         records = _native.Records(len(indices))
         files = self.source.stage(records, indices)
-        return Group(indices, records, self.pool.fetch(records, files, self.most_pixels))
+        return Group(indices, records, self.pool.fetch(records, files, self.most_pixels), stopped)
 
     def finish_fetch(self, group: Group) -> None:
         """Wait for the reading, and decode what the native core does not."""
-        wait(group.job)
+        wait(group.job, group.stopped)
         for row, _, message in group.records.faults():
             group.errors[row] = DecodeError(self._name(group, row), message)
-        foreign = group.records.foreign()
-        if not foreign:
-            return
-        for row, pixels in zip(foreign, self.python.map(lambda row: self._decode(group, row), foreign), strict=True):
+        decoded = self._spread(lambda row: self._decode(group, row), group.records.foreign(), group)
+        for row, pixels in decoded.items():
             if isinstance(pixels, DecodeError):
                 group.errors[row] = pixels
             else:
@@ -116,9 +106,9 @@ class Engine:
         color = self.source.color == "rgb"
         channels = self._channels(group)
         if current.host is None:
-            size = current.common_size()
+            size = self._common_size(group, current.sizes)
             return program(current, color=color, dtype=self.dtype, layout=self.layout), size, channels
-        size = _common_size(group.records.sizes(), self._names(group))
+        size = self._common_size(group, group.records.sizes())
         return store([PLAIN], len(group.indices), color=color, dtype=self.dtype, layout=self.layout), size, channels
 
     def render(self, group: Group, native: _native.Program, size: tuple[int, int], channels: int, first: int, count: int) -> Rendering:
@@ -162,15 +152,15 @@ class Engine:
         pictures = [np.empty((int(h), int(w), channels), np.uint8) for h, w in current.sizes]
         native = program(current, color=color, dtype="uint8", layout="nhwc")
         job = self.pool.render_each(group.records, native, pictures)
-        wait(job)
+        wait(job, group.stopped)
         for row, kind, message in job.faults():
             if kind == _PLAN_FAULT and row not in group.errors:
                 raise PlanError(f"{self._name(group, row)}: {message}")
             group.errors.setdefault(row, DecodeError(self._name(group, row), message))
         good = [row for row in range(len(pictures)) if row not in group.errors]
         records = _native.Records(len(pictures))
-        made = self.python.map(lambda row: np.ascontiguousarray(host(pictures[row], row)), good)
-        for row, picture in zip(good, made, strict=True):
+        made = self._spread(lambda row: np.ascontiguousarray(host(pictures[row], row)), good, group)
+        for row, picture in made.items():
             records.set_array(row, picture)
             group.channels = picture.shape[-1]
         for row in group.errors:
@@ -193,8 +183,20 @@ class Engine:
     def _name(self, group: Group, row: int) -> str:
         return self.source.names(group.indices[row : row + 1])[0]
 
-    def _names(self, group: Group) -> list[str]:
-        return self.source.names(group.indices)
+    def _spread(self, work: Callable[[int], T], rows: Sequence[int], group: Group) -> dict[int, T]:
+        return spread(work, rows, self.pool.threads, group.stopped)
+
+    def _common_size(self, group: Group, sizes: Ints) -> tuple[int, int]:
+        """The size that the pictures of a group share; a batch has one."""
+        other = np.flatnonzero((sizes != sizes[0]).any(axis=1))
+        if len(other):
+            becomes = " and ".join(
+                f"{self._name(group, row)} becomes {sizes[row, 0]}x{sizes[row, 1]}" for row in (0, int(other[0]))
+            )
+            raise PlanError(
+                f"a batch needs pictures of one size, but {becomes}; add Resize((height, width)) to the pipeline"
+            )
+        return int(sizes[0, 0]), int(sizes[0, 1])
 
 
 @dataclass(slots=True)
@@ -204,6 +206,7 @@ class Group:
     indices: Ints
     records: _native.Records
     job: _native.Job
+    stopped: threading.Event
     errors: dict[int, DecodeError] = field(default_factory=dict[int, DecodeError])
     channels: int | None = None
 
@@ -218,21 +221,52 @@ class Rendering:
     job: _native.Job
 
 
-def wait(job: _native.Job) -> None:
-    """Wait for native work, in steps short enough for Ctrl-C."""
+class StoppedError(Exception):
+    """What was waited for is no longer wanted."""
+
+
+def wait(job: _native.Job, stopped: threading.Event | None = None) -> None:
+    """Wait for native work, in steps short enough for Ctrl-C and for `stopped`."""
     while not job.wait(PATIENCE):
-        continue
+        if stopped is not None and stopped.is_set():
+            raise StoppedError
 
 
-def _common_size(sizes: Ints, names: Sequence[str]) -> tuple[int, int]:
-    other = np.flatnonzero((sizes != sizes[0]).any(axis=1))
-    if len(other):
-        a, b = ("x".join(map(str, sizes[row])) for row in (0, other[0]))
-        raise PlanError(
-            f"a batch needs pictures of one size, but {names[0]} becomes {a} and {names[int(other[0])]} becomes {b}; "
-            "add Resize((height, width)) to the pipeline"
-        )
-    return int(sizes[0, 0]), int(sizes[0, 1])
+def spread(work: Callable[[int], T], rows: Sequence[int], threads: int, stopped: threading.Event) -> dict[int, T]:
+    """`work(row)` for every row, on several threads: Pillow's formats, and a user's functions.
+
+    The threads end with this call. They are daemons, so that the interpreter can end in the middle of one.
+
+    Raises:
+        StoppedError: `stopped` was set before all was done.
+        Exception: What `work` raised for the first row for which it did.
+    """
+    left = iter(rows)
+    lock = threading.Lock()
+    made: dict[int, T] = {}
+    errors: dict[int, BaseException] = {}
+
+    def run() -> None:
+        while not errors and not stopped.is_set():
+            with lock:
+                row = next(left, None)
+            if row is None:
+                return
+            try:
+                made[row] = work(row)
+            except BaseException as error:  # whatever it is, it belongs to whoever called
+                errors[row] = error
+
+    workers = [threading.Thread(target=run, name="imagefeed", daemon=True) for _ in range(min(threads, len(rows)))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if errors:
+        raise errors[min(errors)]
+    if len(made) < len(rows):
+        raise StoppedError
+    return {row: made[row] for row in rows}
 
 
 # ------------------------------------------------------------------------------------------------ an epoch
@@ -249,6 +283,7 @@ class Run:
         self._state = threading.Condition()
         self._ready: deque[Rendering | BaseException] = deque()
         self._closed = False
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._conduct, name="imagefeed-conductor", daemon=True)
         _open_runs.add(self)
         self._thread.start()
@@ -264,6 +299,7 @@ class Run:
 
     def close(self) -> None:
         """Drop what is in flight, and wait until nothing of it runs. May be called more than once."""
+        self._stopped.set()
         with self._state:
             self._closed = True
             self._ready.clear()
@@ -312,7 +348,7 @@ class Run:
         for batches in self._groups:
             if not self._wait_for_room():
                 return
-            fetched.append((self._engine.fetch(np.concatenate(batches)), [len(one) for one in batches]))
+            fetched.append((self._engine.fetch(np.concatenate(batches), self._stopped), [len(one) for one in batches]))
             if len(fetched) > 1 and not self._render_group(*fetched.popleft()):
                 return
         while fetched:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.checks import check_bool, fail
+from imagefeed.checks import check_bool, check_number, fail
 from imagefeed.decode import MOST_PIXELS
 from imagefeed.engine import Batch, Engine, Run
 from imagefeed.errors import DecodeError, SourceError, SpecError
@@ -103,14 +103,14 @@ class Loader(KerasProtocol):
             ("dtype", dtype, ("uint8", "float16", "float32", None)),
             ("layout", layout, ("nhwc", "nchw")),
             ("on_error", on_error, ("raise", "skip")),
-            ("shuffle", shuffle, (True, False, None)),
         ):
             if value not in allowed:
                 raise fail(f"Loader({name}=)", value, "expected one of " + ", ".join(map(repr, allowed)))
+        if shuffle is not None:
+            check_bool("Loader(shuffle=)", shuffle)
         if threads != "auto":
-            _check_count("threads", threads)
-        if not 0 <= max_bad <= 1:
-            raise fail("Loader(max_bad=)", max_bad, "expected a share from 0 to 1")
+            _check_count("threads", threads, most=1024)
+        check_number("Loader(max_bad=)", max_bad, 0, 1)
         self.source = source
         self.pipeline = pipeline
         self.batch_size = batch_size
@@ -184,7 +184,7 @@ class Loader(KerasProtocol):
         if not 0 <= index < len(self.source):
             raise IndexError(f"record {index}: expected 0 to {len(self.source) - 1}")
         engine = self._ready_engine()
-        group = engine.fetch(np.array([index], np.int64))
+        group = engine.fetch(np.array([index], np.int64), threading.Event())
         engine.finish_fetch(group)
         for error in group.errors.values():
             raise error
@@ -198,7 +198,8 @@ class Loader(KerasProtocol):
     def _epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
         self.bad = []
         for batch in self.batches(epoch, start=start):
-            yield batch.images if batch.targets is None else (batch.images, batch.targets)
+            if len(batch.images):  # of a batch nothing may be left
+                yield batch.images if batch.targets is None else (batch.images, batch.targets)
 
     def _ready_engine(self) -> Engine:
         if self._engine is None:
@@ -301,6 +302,7 @@ def _dtype_of(pipeline: Pipeline, dtype: Dtype | None) -> Dtype:
     return dtype or ("float32" if units else "uint8")
 
 
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise fail(f"Loader({name}=)", value, "expected an integer above 0")
+def _check_count(name: str, value: object, most: int | None = None) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1 or (most is not None and value > most):
+        expected = "expected an integer above 0" if most is None else f"expected an integer from 1 to {most}"
+        raise fail(f"Loader({name}=)", value, expected)
