@@ -47,6 +47,10 @@ struct Kernels {
     void (*vertical_u8)(const std::uint8_t* const* rows, const float* weights, int taps, int count, float* out);
     void (*vertical_f32)(const float* const* rows, const float* weights, int taps, int count, float* out);
     void (*horizontal_x4)(const float* in, const int* first, const float* weights, int taps, int count, float* out);
+    // The same for eight-bit color in fixed point (see fixed.hpp): rows of bytes to a row of pairs, and that to pixels.
+    // `first` counts pairs; the weights of a pixel are `pairs` times eight numbers.
+    void (*vertical_fixed)(const std::uint8_t* const* rows, const std::int16_t* weights, int taps, int count, std::int16_t* out);
+    void (*horizontal_fixed)(const std::int16_t* in, const int* first, const std::int16_t* weights, int pairs, int count, float* out);
     void (*horizontal_x1)(const float* in, const int* first, const float* weights, int taps, int count, float* out);
 
     // Changes of form. Counts are pixels.

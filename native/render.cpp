@@ -39,7 +39,7 @@ Region scaled_region(const Region& r, int denominator) {
             divide_up(r.x1, denominator) + kScaledMargin, divide_up(r.y1, denominator) + kScaledMargin};
 }
 
-Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, Warp& warp) {
+Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, bool levels, Warp& warp) {
     const double* const m = spec.matrix.at(row);
     for (int k = 0; k < (spec.indexed ? 6 : 9); ++k) {
         if (!std::isfinite(m[k])) return Status::fail(Fault::plan, "a warp matrix is not finite");
@@ -54,7 +54,10 @@ Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, Warp& w
     warp.border = spec.border;
     warp.antialias = spec.antialias;
     warp.indexed = spec.indexed;
-    std::copy(spec.fill, spec.fill + kMaxChannels, warp.fill);
+    for (int c = 0; c < kMaxChannels; ++c) {
+        // An eight-bit picture goes on in eight bits beyond its border.
+        warp.fill[c] = levels && !spec.indexed ? std::clamp(std::nearbyint(spec.fill[c]), 0.0f, 255.0f) : spec.fill[c];
+    }
     return Status::ok();
 }
 
@@ -234,7 +237,7 @@ Status Renderer::run_pass(const Picture& in, const PassSpec& pass, std::size_t r
     warp.width = in.width;
     Picture shrunk;
     if (pass.has_warp) {
-        Status status = make_warp(pass.warp, row, denominator, warp);
+        Status status = make_warp(pass.warp, row, denominator, in.samples != Samples::planar_f32, warp);
         if (status.is_ok()) status = Sampler::prepare(in, warp, sampler_, shrunk);
         if (!status.is_ok()) return status;
     }

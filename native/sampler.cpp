@@ -56,7 +56,6 @@ Status shrink(const Picture& in, const Warp& warp, int width, int height, Sample
     resize.border = Border::none;
     resize.antialias = true;
     if (Status status = SeparableRows::prepare(in, x, y, resize, memory.separable); !status.is_ok()) return status;
-    SeparableRows rows(in, resize, memory.separable);
 
     const int columns = x.end - x.begin, lines = y.end - y.begin;
     const auto padded = static_cast<std::size_t>(round_up(columns, kBlock));
@@ -66,10 +65,10 @@ Status shrink(const Picture& in, const Warp& warp, int width, int height, Sample
     out.held = {x.begin, y.begin, x.end, y.end};
     const Kernels& k = kernels();
     if (in.samples == Samples::planar_f32) {
+        SeparableRows rows(in, resize, memory.separable);
         const std::size_t plane = checked_product(padded, static_cast<std::size_t>(lines));
         auto* const memory_f32 = memory.shrunk.reserve<float>(checked_product(plane, static_cast<std::size_t>(in.channels)));
-        for (int line = 0; line < lines; ++line)
-            rows.planes(line, {memory_f32 + static_cast<std::size_t>(line) * padded, plane});
+        for (int line = 0; line < lines; ++line) rows.planes(line, {memory_f32 + static_cast<std::size_t>(line) * padded, plane});
         out.data = reinterpret_cast<std::uint8_t*>(memory_f32);
         out.row_stride = static_cast<std::ptrdiff_t>(padded * sizeof(float));
         out.plane_stride = static_cast<std::ptrdiff_t>(plane * sizeof(float));
@@ -78,16 +77,17 @@ Status shrink(const Picture& in, const Warp& warp, int width, int height, Sample
     const int samples = in.samples == Samples::gray8 ? 1 : 4;
     const std::size_t pitch = padded * static_cast<std::size_t>(samples);
     auto* const pixels = memory.shrunk.reserve<std::uint8_t>(checked_product(pitch, static_cast<std::size_t>(lines)));
-    std::vector<float> gray(samples == 1 ? padded : 0);
-    for (int line = 0; line < lines; ++line) {
-        const float* row;
-        if (samples == 1) {
-            rows.planes(line, {gray.data(), padded});
-            row = gray.data();
-        } else {
-            row = rows.interleaved(line);
+    if (samples == 4) {
+        FixedRows rows(in, resize, memory.separable.x, memory.separable.y, memory.fixed);
+        for (int line = 0; line < lines; ++line)
+            k.round_to_u8(rows.interleaved(line), 4 * columns, pixels + static_cast<std::size_t>(line) * pitch);
+    } else {
+        SeparableRows rows(in, resize, memory.separable);
+        std::vector<float> row(padded);
+        for (int line = 0; line < lines; ++line) {
+            rows.planes(line, {row.data(), padded});
+            k.round_to_u8(row.data(), columns, pixels + static_cast<std::size_t>(line) * pitch);
         }
-        k.round_to_u8(row, columns * samples, pixels + static_cast<std::size_t>(line) * pitch);
     }
     out.data = pixels;
     out.row_stride = static_cast<std::ptrdiff_t>(pitch);
@@ -111,46 +111,27 @@ Status SeparableRows::prepare(const Picture& in, const AxisMap& x_map, const Axi
 
 SeparableRows::SeparableRows(const Picture& in, const Warp& warp, Memory& memory)
     : in_(in), warp_(warp), memory_(memory), pixel_samples_(in.samples == Samples::color8x4 ? 4 : 1),
+      columns_(summed_columns(in, memory.x, warp.border)),
       clips_(warp.interpolation == Interpolation::bicubic || warp.interpolation == Interpolation::lanczos) {
-    layout_row();
+    // Horizontal taps run past the end of a row by less than `taps` pixels, vertical sums by less than a block.
+    const int columns = columns_.row_count(memory.x) + memory.x.taps + kBlock;
+    const auto floats = checked_product(static_cast<std::size_t>(pixel_samples_), static_cast<std::size_t>(columns));
+    row_ = memory.row.reserve<float>(floats);
+    std::fill(row_, row_ + floats, 0.0f);
     resampled_ = memory.resampled.reserve<float>(4 * static_cast<std::size_t>(round_up(memory.x.count(), kBlock)));
     memory.rows.resize(static_cast<std::size_t>(memory.y.taps));
     if (clips_ && !columns_first(warp)) resize_all_rows();
 }
 
-void SeparableRows::layout_row() {
-    const AxisWeights& x = memory_.x;
-    sum_first_ = std::max(x.lowest, in_.held.x0);
-    int sum_last = std::min(x.highest, in_.held.x1);
-    const auto is_summed = [&](int column) {
-        const int source = border_index(warp_.border, column, in_.width);
-        return source < 0 || (source >= sum_first_ && source < sum_last);
-    };
-    bool enough = sum_first_ < sum_last;
-    for (int column = x.lowest; enough && column < sum_first_; ++column) enough = is_summed(column);
-    for (int column = sum_last; enough && column < x.highest; ++column) enough = is_summed(column);
-    if (!enough) {
-        sum_first_ = in_.held.x0;
-        sum_last = in_.held.x1;
-    }
-    sum_count_ = sum_last - sum_first_;
-    row_first_ = std::min(x.lowest, sum_first_);
-    // Horizontal taps run past the end of a row by less than `taps` pixels, vertical sums by less than a block.
-    const int columns = std::max(x.highest, sum_last) - row_first_ + x.taps + kBlock;
-    const auto floats = checked_product(static_cast<std::size_t>(pixel_samples_), static_cast<std::size_t>(columns));
-    row_ = memory_.row.reserve<float>(floats);
-    std::fill(row_, row_ + floats, 0.0f);
-}
-
 const std::uint8_t* SeparableRows::held_row(int y, int channel) const {
     const auto sample_bytes = static_cast<std::ptrdiff_t>(in_.samples == Samples::planar_f32 ? sizeof(float) : 1);
     return in_.data + channel * in_.plane_stride + (clamp_to_row(in_, y) - in_.held.y0) * in_.row_stride +
-           sample_bytes * pixel_samples_ * (sum_first_ - in_.held.x0);
+           sample_bytes * pixel_samples_ * (columns_.first - in_.held.x0);
 }
 
 // A row of the constant border's color, as wide as the picture's own.
 const std::uint8_t* SeparableRows::fill_row(int channel) {
-    const auto samples = static_cast<std::size_t>(round_up(sum_count_ * pixel_samples_, kBlock));
+    const auto samples = static_cast<std::size_t>(round_up(columns_.count() * pixel_samples_, kBlock));
     const auto color = [&](std::size_t i) { return warp_.fill[pixel_samples_ == 4 ? i % 4 : static_cast<std::size_t>(channel)]; };
     if (in_.samples == Samples::planar_f32) {
         float* const row = memory_.fill_row.reserve<float>(samples);
@@ -163,8 +144,8 @@ const std::uint8_t* SeparableRows::fill_row(int channel) {
 }
 
 void SeparableRows::sum_into_row(const std::uint8_t* const* rows, const float* weights, int taps) {
-    const int count = sum_count_ * pixel_samples_;
-    float* const out = row_ + static_cast<std::ptrdiff_t>(sum_first_ - row_first_) * pixel_samples_;
+    const int count = columns_.count() * pixel_samples_;
+    float* const out = row_ + static_cast<std::ptrdiff_t>(columns_.first - columns_.row_first) * pixel_samples_;
     if (in_.samples == Samples::planar_f32) {
         kernels().vertical_f32(reinterpret_cast<const float* const*>(rows), weights, taps, count, out);
     } else {
@@ -184,7 +165,7 @@ void SeparableRows::sum_rows(int y, int channel) {
         memory_.rows[static_cast<std::size_t>(k)] = source < 0 ? fill_row(channel) : held_row(source, channel);
     }
     sum_into_row(memory_.rows.data(), axis.row(y), taps);
-    if (clips_) clip(row_, sum_first_ - row_first_ + sum_count_);
+    if (clips_) clip(row_, columns_.last - columns_.row_first);
 }
 
 // Columns [first, last) of the row, from what the border says.
@@ -192,11 +173,11 @@ void SeparableRows::fill_columns(int first, int last, int channel) {
     const auto samples = static_cast<std::size_t>(pixel_samples_);
     for (int column = first; column < last; ++column) {
         const int source = border_index(warp_.border, column, in_.width);
-        float* const to = row_ + static_cast<std::size_t>(column - row_first_) * samples;
+        float* const to = row_ + static_cast<std::size_t>(column - columns_.row_first) * samples;
         if (source < 0) {
             for (std::size_t c = 0; c < samples; ++c) to[c] = warp_.fill[samples == 4 ? c : static_cast<std::size_t>(channel)];
         } else {
-            const int held = std::clamp(source, sum_first_, sum_first_ + sum_count_ - 1) - row_first_;
+            const int held = std::clamp(source, columns_.first, columns_.last - 1) - columns_.row_first;
             std::memcpy(to, row_ + static_cast<std::size_t>(held) * samples, samples * sizeof(float));
         }
     }
@@ -205,9 +186,9 @@ void SeparableRows::fill_columns(int first, int last, int channel) {
 // The row, complete, such that column x.lowest stands first.
 const float* SeparableRows::with_border_columns(int channel) {
     const AxisWeights& x = memory_.x;
-    fill_columns(x.lowest, std::min(x.highest, sum_first_), channel);
-    fill_columns(std::max(x.lowest, sum_first_ + sum_count_), x.highest, channel);
-    return row_ + static_cast<std::ptrdiff_t>(x.lowest - row_first_) * pixel_samples_;
+    fill_columns(x.lowest, std::min(x.highest, columns_.first), channel);
+    fill_columns(std::max(x.lowest, columns_.last), x.highest, channel);
+    return row_ + static_cast<std::ptrdiff_t>(x.lowest - columns_.row_first) * pixel_samples_;
 }
 
 const float* SeparableRows::resample_columns(const float* row, float* out) {
@@ -299,7 +280,21 @@ Status Sampler::prepare(const Picture& in, const Warp& warp, SamplerMemory& memo
 Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, const Picture& shrunk)
     : warp_(warp), source_(!warp.indexed && is_aligned(warp.matrix) ? in : shrunk) {
     if (warp.indexed) return;
-    if (is_aligned(warp.matrix)) separable_.emplace(in, warp, memory.separable);
+    if (is_aligned(warp.matrix)) {
+        const AxisWeights &x = memory.separable.x, &y = memory.separable.y;
+        const Region& held = in.held;
+        moves_ = in.samples == Samples::color8x4 && x.unit && y.unit && x.lowest >= held.x0 && x.highest <= held.x1 &&
+                 y.lowest >= held.y0 && y.highest <= held.y1;
+        move_x_ = x.lowest - held.x0;
+        move_y_ = y.lowest - held.y0;
+        if (moves_) return;
+        if (FixedRows::fits(in, warp)) {
+            fixed_.emplace(in, warp, x, y, memory.fixed);
+        } else {
+            separable_.emplace(in, warp, memory.separable);
+        }
+        return;
+    }
     const double sx = static_cast<double>(source_.width) / in.width, sy = static_cast<double>(source_.height) / in.height;
     for (int k = 0; k < 3; ++k) {
         matrix_[k] = warp.matrix[k] * sx;
@@ -309,6 +304,8 @@ Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, con
 }
 
 void Sampler::row(int y, Planes out) {
+    if (moves_) return kernels().u8x4_to_planes(source_.data + (y + move_y_) * source_.row_stride + 4 * move_x_, warp_.width, out);
+    if (fixed_) return kernels().x4_to_planes(fixed_->interleaved(y), warp_.width, out);
     if (separable_) return separable_->planes(y, out);
     if (warp_.indexed) return indexed_row(source_, warp_, y, out);
     const double* const m = matrix_;

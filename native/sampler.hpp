@@ -6,27 +6,13 @@
 #include <vector>
 
 #include "buffer.hpp"
-#include "image.hpp"
-#include "kernels.hpp"
-#include "resample.hpp"
+#include "fixed_rows.hpp"
 #include "status.hpp"
+#include "warp.hpp"
 
 namespace imagefeed {
 
-// One record's warp. The matrix maps output to input, in continuous coordinates (a pixel's centre is at one half).
-struct Warp {
-    double matrix[9];
-    int height, width;
-    Interpolation interpolation;
-    Border border;
-    bool antialias;
-    bool indexed;  // six values of `matrix` that mean what indexed.hpp says
-    float fill[kMaxChannels];
-};
-
-inline bool is_aligned(const double* m) { return m[1] == 0 && m[3] == 0 && m[6] == 0 && m[7] == 0 && m[8] == 1; }
-
-// Produces the rows of a separable resampling: vertical sums first, since they run over whole rows.
+// Produces the rows of a separable resampling of any picture, in floats.
 class SeparableRows {
 public:
     struct Memory {
@@ -45,7 +31,6 @@ public:
     const float* interleaved(int y);
 
 private:
-    void layout_row();
     void sum_rows(int y, int channel);
     void sum_into_row(const std::uint8_t* const* rows, const float* weights, int taps);
     const std::uint8_t* held_row(int y, int channel) const;
@@ -62,9 +47,7 @@ private:
     const Warp& warp_;
     Memory& memory_;
     int pixel_samples_;     // interleaved samples of a pixel in memory
-    // A row of sums is laid out from column row_first_ on. Columns [sum_first_, sum_first_ + sum_count_) are summed;
-    // those of [x.lowest, x.highest) outside come from the border, or are held to what is in memory.
-    int row_first_, sum_first_, sum_count_;
+    SummedColumns columns_;
     float* row_;
     float* resampled_;
     // Kernels that overshoot are clipped after both axes, so that the order of the axes matters; it is Pillow's.
@@ -75,6 +58,7 @@ private:
 // Whatever a warp needs between records.
 struct SamplerMemory {
     SeparableRows::Memory separable;
+    FixedRows::Memory fixed;
     Buffer shrunk;
 };
 
@@ -90,7 +74,11 @@ private:
     const Warp& warp_;
     Picture source_;    // what the general way samples
     double matrix_[9];  // and by which matrix, in its coordinates
-    std::optional<SeparableRows> separable_;  // the aligned way
+    // The aligned way: one of these.
+    std::optional<FixedRows> fixed_;
+    std::optional<SeparableRows> separable_;
+    bool moves_ = false;  // or whole pixels, unchanged
+    int move_x_ = 0, move_y_ = 0;
 };
 
 }  // namespace imagefeed

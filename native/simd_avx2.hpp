@@ -4,6 +4,9 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <cstring>
+
+#include "fixed.hpp"
 
 namespace imagefeed {
 namespace {
@@ -28,6 +31,7 @@ struct Vec {
         return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
     }
     static void store(float* p, F v) { _mm256_storeu_ps(p, v); }
+    static void store(std::int32_t* p, I v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
     static F add(F a, F b) { return _mm256_add_ps(a, b); }
     static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
     static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
@@ -53,13 +57,26 @@ struct Vec {
     static F gather_float(const std::uint8_t* base, I offset) {
         return _mm256_i32gather_ps(reinterpret_cast<const float*>(base), offset, 1);
     }
-    static void gather_pair(const std::uint8_t* base, I offset, I& left, I& right) {
-        const auto* const pairs = reinterpret_cast<const long long*>(base);
-        const __m256 low = _mm256_castsi256_ps(_mm256_i32gather_epi64(pairs, _mm256_castsi256_si128(offset), 1));
-        const __m256 high = _mm256_castsi256_ps(_mm256_i32gather_epi64(pairs, _mm256_extracti128_si256(offset, 1), 1));
-        // The shuffle works within halves (0 1 4 5 | 2 3 6 7); the permutation of quarters mends the order.
-        left = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(low, high, 0x88)), 0xD8);
-        right = _mm256_permute4x64_epi64(_mm256_castps_si256(_mm256_shuffle_ps(low, high, 0xDD)), 0xD8);
+    // Four neighbours: two pixels of four bytes side by side at `top`, and two at `bottom`.
+    static void blend_pixels(const std::uint8_t* top, const std::uint8_t* bottom, float x, float y, float* out) {
+        blend(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(top)), _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bottom)), x, y, out);
+    }
+    // Four neighbours, each at an address of its own.
+    static void blend_pixels(const std::uint8_t* tl, const std::uint8_t* tr, const std::uint8_t* bl, const std::uint8_t* br, float x,
+                             float y, float* out) {
+        blend(two_pixels(tl, tr), two_pixels(bl, br), x, y, out);
+    }
+    static __m128i two_pixels(const std::uint8_t* left, const std::uint8_t* right) {
+        std::int32_t l, r;
+        std::memcpy(&l, left, 4);
+        std::memcpy(&r, right, 4);
+        return _mm_insert_epi32(_mm_cvtsi32_si128(l), r, 1);
+    }
+    static void blend(__m128i top, __m128i bottom, float x, float y, float* out) {
+        const __m256 above = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(top)), below = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bottom));
+        const __m256 both = _mm256_add_ps(above, _mm256_mul_ps(_mm256_set1_ps(y), _mm256_sub_ps(below, above)));
+        const __m128 left = _mm256_castps256_ps128(both), right = _mm256_extractf128_ps(both, 1);
+        _mm_storeu_ps(out, _mm_add_ps(left, _mm_mul_ps(_mm_set1_ps(x), _mm_sub_ps(right, left))));
     }
     template <int C>
     static F channel(I pixel) {
@@ -142,6 +159,57 @@ struct Vec {
     static void quad_store(float* p, const Quad& q) {
         const __m256 half = _mm256_add_ps(q.low, q.high);
         _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+    }
+
+    // Fixed-point sums of 32 samples of a row.
+    static constexpr int fixed_step = 32;
+    struct Sums {
+        __m256i quarter[4];
+    };
+    static Sums no_sums() {
+        const __m256i rounding = _mm256_set1_epi32(1 << (kRowShift - 1));
+        return {{rounding, rounding, rounding, rounding}};
+    }
+    static void add_rows(Sums& sums, const std::uint8_t* a, const std::uint8_t* b, const std::int16_t* two_weights) {
+        std::int32_t pair;
+        std::memcpy(&pair, two_weights, sizeof pair);
+        const __m256i weights = _mm256_set1_epi32(pair);
+        for (int half = 0; half < 2; ++half) {
+            const auto words = [half](const std::uint8_t* p) {
+                return _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * half)));
+            };
+            const __m256i x = words(a), y = words(b);
+            __m256i &low = sums.quarter[2 * half], &high = sums.quarter[2 * half + 1];
+            low = _mm256_add_epi32(low, _mm256_madd_epi16(_mm256_unpacklo_epi16(x, y), weights));
+            high = _mm256_add_epi32(high, _mm256_madd_epi16(_mm256_unpackhi_epi16(x, y), weights));
+        }
+    }
+    static void store_pairs(std::int16_t* out, const Sums& sums) {
+        const __m128i order = _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+        for (int half = 0; half < 2; ++half) {
+            const __m256i low = _mm256_srai_epi32(sums.quarter[2 * half], kRowShift);
+            const __m256i high = _mm256_srai_epi32(sums.quarter[2 * half + 1], kRowShift);
+            // Packing within halves undoes what unpacking did.
+            const __m256i words = _mm256_packs_epi32(low, high);
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 16 * half), _mm256_shuffle_epi8(words, _mm256_broadcastsi128_si256(order)));
+        }
+    }
+
+    static constexpr int fixed_pixels = 2;
+    static __m256i sum_taps(const std::int16_t* in, int first, const std::int16_t* weights, int pairs) {
+        const std::int16_t* const samples = in + static_cast<std::ptrdiff_t>(first) * kPairSamples;
+        const auto product = [&](int at) {
+            return _mm256_madd_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(samples + at)),
+                                     _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + at)));
+        };
+        __m256i sum = _mm256_add_epi32(product(0), product(16));
+        for (int at = 32; at < pairs * kPairSamples; at += 32) sum = _mm256_add_epi32(sum, _mm256_add_epi32(product(at), product(at + 16)));
+        return sum;
+    }
+    static void sum_pairs(const std::int16_t* in, const int* first, const std::int16_t* weights, int pairs, float* out) {
+        const __m256i a = sum_taps(in, first[0], weights, pairs), b = sum_taps(in, first[1], weights + pairs * kPairSamples, pairs);
+        const __m256i both = _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+        _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_cvtepi32_ps(both), _mm256_set1_ps(kFixedToLevel)));
     }
 };
 

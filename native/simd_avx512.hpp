@@ -4,6 +4,9 @@
 #include <immintrin.h>
 
 #include <cstdint>
+#include <cstring>
+
+#include "fixed.hpp"
 
 namespace imagefeed {
 namespace {
@@ -27,6 +30,7 @@ struct Vec {
         return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
     }
     static void store(float* p, F v) { _mm512_storeu_ps(p, v); }
+    static void store(std::int32_t* p, I v) { _mm512_storeu_si512(p, v); }
     static F add(F a, F b) { return _mm512_add_ps(a, b); }
     static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
     static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
@@ -48,12 +52,26 @@ struct Vec {
 
     static I gather(const std::uint8_t* base, I offset) { return _mm512_i32gather_epi32(offset, base, 1); }
     static F gather_float(const std::uint8_t* base, I offset) { return _mm512_i32gather_ps(offset, base, 1); }
-    static void gather_pair(const std::uint8_t* base, I offset, I& left, I& right) {
-        const __m512i low = _mm512_i32gather_epi64(_mm512_castsi512_si256(offset), base, 1);
-        const __m512i high = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(offset, 1), base, 1);
-        const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-        left = _mm512_permutex2var_epi32(low, even, high);
-        right = _mm512_permutex2var_epi32(low, _mm512_add_epi32(even, _mm512_set1_epi32(1)), high);
+    // Four neighbours: two pixels of four bytes side by side at `top`, and two at `bottom`.
+    static void blend_pixels(const std::uint8_t* top, const std::uint8_t* bottom, float x, float y, float* out) {
+        blend(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(top)), _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bottom)), x, y, out);
+    }
+    // Four neighbours, each at an address of its own.
+    static void blend_pixels(const std::uint8_t* tl, const std::uint8_t* tr, const std::uint8_t* bl, const std::uint8_t* br, float x,
+                             float y, float* out) {
+        blend(two_pixels(tl, tr), two_pixels(bl, br), x, y, out);
+    }
+    static __m128i two_pixels(const std::uint8_t* left, const std::uint8_t* right) {
+        std::int32_t l, r;
+        std::memcpy(&l, left, 4);
+        std::memcpy(&r, right, 4);
+        return _mm_insert_epi32(_mm_cvtsi32_si128(l), r, 1);
+    }
+    static void blend(__m128i top, __m128i bottom, float x, float y, float* out) {
+        const __m256 above = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(top)), below = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bottom));
+        const __m256 both = _mm256_add_ps(above, _mm256_mul_ps(_mm256_set1_ps(y), _mm256_sub_ps(below, above)));
+        const __m128 left = _mm256_castps256_ps128(both), right = _mm256_extractf128_ps(both, 1);
+        _mm_storeu_ps(out, _mm_add_ps(left, _mm_mul_ps(_mm_set1_ps(x), _mm_sub_ps(right, left))));
     }
     template <int C>
     static F channel(I pixel) {
@@ -128,6 +146,67 @@ struct Vec {
     static void quad_store(float* p, Quad q) {
         const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(q), _mm512_extractf32x8_ps(q, 1));
         _mm_storeu_ps(p, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+    }
+
+    // Fixed-point sums of 64 samples of a row.
+    static constexpr int fixed_step = 64;
+    struct Sums {
+        __m512i quarter[4];
+    };
+    static Sums no_sums() {
+        const __m512i rounding = _mm512_set1_epi32(1 << (kRowShift - 1));
+        return {{rounding, rounding, rounding, rounding}};
+    }
+    static void add_rows(Sums& sums, const std::uint8_t* a, const std::uint8_t* b, const std::int16_t* two_weights) {
+        std::int32_t pair;
+        std::memcpy(&pair, two_weights, sizeof pair);
+        const __m512i weights = _mm512_set1_epi32(pair);
+        for (int half = 0; half < 2; ++half) {
+            const auto words = [half](const std::uint8_t* p) {
+                return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32 * half)));
+            };
+            const __m512i x = words(a), y = words(b);
+            __m512i &low = sums.quarter[2 * half], &high = sums.quarter[2 * half + 1];
+            low = _mm512_add_epi32(low, _mm512_madd_epi16(_mm512_unpacklo_epi16(x, y), weights));
+            high = _mm512_add_epi32(high, _mm512_madd_epi16(_mm512_unpackhi_epi16(x, y), weights));
+        }
+    }
+    static void store_pairs(std::int16_t* out, const Sums& sums) {
+        const __m128i order = _mm_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
+        for (int half = 0; half < 2; ++half) {
+            const __m512i low = _mm512_srai_epi32(sums.quarter[2 * half], kRowShift);
+            const __m512i high = _mm512_srai_epi32(sums.quarter[2 * half + 1], kRowShift);
+            // Packing within quarters undoes what unpacking did.
+            const __m512i words = _mm512_packs_epi32(low, high);
+            _mm512_storeu_si512(out + 32 * half, _mm512_shuffle_epi8(words, _mm512_broadcast_i32x4(order)));
+        }
+    }
+
+    // Four output pixels at once, so that their partial sums are added across registers and not within each.
+    static constexpr int fixed_pixels = 4;
+    static __m512i sum_taps(const std::int16_t* in, int first, const std::int16_t* weights, int groups) {
+        const std::int16_t* const samples = in + static_cast<std::ptrdiff_t>(first) * kPairSamples;
+        __m512i sum = _mm512_madd_epi16(_mm512_loadu_si512(samples), _mm512_loadu_si512(weights));
+        for (int g = 1; g < groups; ++g)
+            sum = _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_loadu_si512(samples + 32 * g), _mm512_loadu_si512(weights + 32 * g)));
+        return sum;
+    }
+    static void sum_pairs(const std::int16_t* in, const int* first, const std::int16_t* weights, int pairs, float* out) {
+        const int stride = pairs * kPairSamples;
+        if (pairs == kPairGroup) {
+            add_across(sum_taps(in, first[0], weights, 1), sum_taps(in, first[1], weights + stride, 1),
+                       sum_taps(in, first[2], weights + 2 * stride, 1), sum_taps(in, first[3], weights + 3 * stride, 1), out);
+            return;
+        }
+        const int groups = pairs / kPairGroup;
+        add_across(sum_taps(in, first[0], weights, groups), sum_taps(in, first[1], weights + stride, groups),
+                   sum_taps(in, first[2], weights + 2 * stride, groups), sum_taps(in, first[3], weights + 3 * stride, groups), out);
+    }
+    static void add_across(__m512i a, __m512i b, __m512i c, __m512i d, float* out) {
+        const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x44), _mm512_shuffle_i32x4(a, b, 0xEE));
+        const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i32x4(c, d, 0x44), _mm512_shuffle_i32x4(c, d, 0xEE));
+        const __m512i all = _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xDD));
+        _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(all), _mm512_set1_ps(kFixedToLevel)));
     }
 };
 

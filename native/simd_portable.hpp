@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "fixed.hpp"
 #include "half.hpp"
 
 namespace imagefeed {
@@ -24,6 +25,7 @@ struct Vec {
     static I load(const std::int32_t* p) { return *p; }
     static F load_u8(const std::uint8_t* p) { return static_cast<float>(*p); }
     static void store(float* p, F v) { *p = v; }
+    static void store(std::int32_t* p, I v) { *p = v; }
     static F add(F a, F b) { return a + b; }
     static F sub(F a, F b) { return a - b; }
     static F mul(F a, F b) { return a * b; }
@@ -57,10 +59,18 @@ struct Vec {
         std::memcpy(&v, base + offset, 4);
         return v;
     }
-    // Two neighbouring four-byte pixels.
-    static void gather_pair(const std::uint8_t* base, I offset, I& left, I& right) {
-        left = gather(base, offset);
-        right = gather(base, offset + 4);
+    // Four neighbours: two pixels of four bytes side by side at `top`, and two at `bottom`.
+    static void blend_pixels(const std::uint8_t* top, const std::uint8_t* bottom, float x, float y, float* out) {
+        blend_pixels(top, top + 4, bottom, bottom + 4, x, y, out);
+    }
+    // Four neighbours, each at an address of its own.
+    static void blend_pixels(const std::uint8_t* tl, const std::uint8_t* tr, const std::uint8_t* bl, const std::uint8_t* br, float x,
+                             float y, float* out) {
+        for (int c = 0; c < 4; ++c) {
+            const float a = tl[c], b = tr[c];
+            const float left = a + y * (static_cast<float>(bl[c]) - a), right = b + y * (static_cast<float>(br[c]) - b);
+            out[c] = left + x * (right - left);
+        }
     }
     template <int C>
     static F channel(I pixel) {
@@ -99,6 +109,32 @@ struct Vec {
     }
     static void quad_store(float* p, const Quad& q) {
         for (int c = 0; c < 4; ++c) p[c] = (q.lane[c] + q.lane[8 + c]) + (q.lane[4 + c] + q.lane[12 + c]);
+    }
+
+    // Fixed-point sums of two pixels of a row.
+    static constexpr int fixed_step = kPairSamples;
+    struct Sums {
+        std::int32_t sample[kPairSamples];
+    };
+    static Sums no_sums() {
+        Sums sums;
+        for (std::int32_t& sample : sums.sample) sample = 1 << (kRowShift - 1);
+        return sums;
+    }
+    static void add_rows(Sums& sums, const std::uint8_t* a, const std::uint8_t* b, const std::int16_t* two_weights) {
+        for (int k = 0; k < kPairSamples; ++k) sums.sample[k] += a[k] * two_weights[0] + b[k] * two_weights[1];
+    }
+    static void store_pairs(std::int16_t* out, const Sums& sums) {
+        for (int c = 0; c < 4; ++c)
+            for (int pixel = 0; pixel < 2; ++pixel) out[2 * c + pixel] = static_cast<std::int16_t>(sums.sample[4 * pixel + c] >> kRowShift);
+    }
+
+    static constexpr int fixed_pixels = 1;
+    static void sum_pairs(const std::int16_t* in, const int* first, const std::int16_t* weights, int pairs, float* out) {
+        std::int32_t sum[4] = {0, 0, 0, 0};
+        const std::int16_t* const samples = in + static_cast<std::ptrdiff_t>(*first) * kPairSamples;
+        for (int k = 0; k < pairs * kPairSamples; ++k) sum[k % kPairSamples / 2] += samples[k] * weights[k];
+        for (int c = 0; c < 4; ++c) out[c] = static_cast<float>(sum[c]) * kFixedToLevel;
     }
 };
 

@@ -1,0 +1,110 @@
+#include "fixed_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "fixed.hpp"
+
+namespace imagefeed {
+namespace {
+
+// Whole numbers that sum to kWeightOne: what rounding leaves over goes to the largest.
+void quantize(const float* weights, int taps, std::int16_t* out) {
+    int total = 0, largest = 0;
+    for (int k = 0; k < taps; ++k) {
+        out[k] = static_cast<std::int16_t>(std::lrint(weights[k] * static_cast<float>(kWeightOne)));
+        total += out[k];
+        if (out[k] > out[largest]) largest = k;
+    }
+    out[largest] = static_cast<std::int16_t>(out[largest] + kWeightOne - total);
+}
+
+int most_taps(const AxisWeights& axis) {
+    int most = 1;
+    for (int i = 0; i < axis.count(); ++i) most = std::max(most, axis.taps_used(i));
+    return most;
+}
+
+}  // namespace
+
+bool FixedRows::fits(const Picture& in, const Warp& warp) {
+    return in.samples == Samples::color8x4 && warp.interpolation != Interpolation::bicubic &&
+           warp.interpolation != Interpolation::lanczos;
+}
+
+FixedRows::FixedRows(const Picture& in, const Warp& warp, const AxisWeights& x, const AxisWeights& y, Memory& memory)
+    : in_(in), warp_(warp), x_(x), y_(y), memory_(memory), columns_(summed_columns(in, x, warp.border)) {
+    // Vertical sums begin at a pair.
+    columns_.row_first -= (columns_.first - columns_.row_first) % 2;
+    memory.rows.resize(static_cast<std::size_t>(y.taps) + 1);
+    memory.y_weights.resize(y.weights.size());
+    for (int i = 0; i < y.count(); ++i) quantize(y.row(i), y.taps, memory.y_weights.data() + (y.row(i) - y.row(0)));
+    quantize_x();
+    // Taps run past the end of a row by less than `pairs_`, vertical sums by less than 64 samples.
+    const auto samples = checked_product(static_cast<std::size_t>(columns_.row_count(x)) + 2 * static_cast<std::size_t>(pairs_) + 16, 4);
+    row_ = memory.row.reserve<std::int16_t>(samples);
+    std::fill(row_, row_ + samples, std::int16_t{0});
+    pixels_ = memory.pixels.reserve<float>(4 * static_cast<std::size_t>(round_up(x.count(), kBlock)));
+}
+
+void FixedRows::quantize_x() {
+    const int taps = most_taps(x_);
+    pairs_ = round_up((taps + 2) / 2, kPairGroup);  // a tap may stand at the second place of its pair
+    const auto stride = static_cast<std::size_t>(pairs_ * kPairSamples);
+    auto* out = memory_.x_weights.reserve<std::int16_t>(checked_product(stride, static_cast<std::size_t>(x_.count())));
+    x_weights_ = out;
+    memory_.first_pair.resize(static_cast<std::size_t>(x_.count()));
+    std::vector<std::int16_t> exact(static_cast<std::size_t>(2 * pairs_));
+    for (int i = 0; i < x_.count(); ++i, out += stride) {
+        const int column = x_.lowest + x_.first[static_cast<std::size_t>(i)] - columns_.row_first;
+        memory_.first_pair[static_cast<std::size_t>(i)] = column / 2;
+        std::fill(exact.begin(), exact.end(), std::int16_t{0});
+        quantize(x_.row(i), std::min(taps, x_.taps), exact.data() + column % 2);
+        for (int pair = 0; pair < pairs_; ++pair)
+            for (int c = 0; c < 4; ++c) std::memcpy(out + pair * kPairSamples + 2 * c, exact.data() + 2 * pair, 2 * sizeof(std::int16_t));
+    }
+}
+
+std::int16_t& FixedRows::sample(int column, int channel) const {
+    const int place = column - columns_.row_first;
+    return row_[place / 2 * kPairSamples + 2 * channel + place % 2];
+}
+
+// A row of the constant border's color.
+const std::uint8_t* FixedRows::fill_row() {
+    const auto samples = static_cast<std::size_t>(round_up(4 * columns_.count(), 64));
+    auto* const row = memory_.fill_row.reserve<std::uint8_t>(samples);
+    for (std::size_t i = 0; i < samples; ++i) row[i] = static_cast<std::uint8_t>(warp_.fill[i % 4]);
+    return row;
+}
+
+void FixedRows::fill_columns(int first, int last) {
+    for (int column = first; column < last; ++column) {
+        const int source = border_index(warp_.border, column, in_.width);
+        for (int c = 0; c < 4; ++c)
+            sample(column, c) = source < 0 ? static_cast<std::int16_t>(warp_.fill[c] * static_cast<float>(kRowLevel))
+                                           : sample(std::clamp(source, columns_.first, columns_.last - 1), c);
+    }
+}
+
+const float* FixedRows::interleaved(int y) {
+    const std::int16_t* const weights = memory_.y_weights.data() + (y_.row(y) - y_.row(0));
+    const int first = y_.lowest + y_.first[static_cast<std::size_t>(y)], taps = y_.taps_used(y);
+    const std::uint8_t* fill = nullptr;
+    for (int k = 0; k < taps; ++k) {
+        const int source = border_index(warp_.border, first + k, in_.height);
+        if (source < 0 && fill == nullptr) fill = fill_row();
+        const int held = std::clamp(source, in_.held.y0, in_.held.y1 - 1) - in_.held.y0;
+        memory_.rows[static_cast<std::size_t>(k)] = source < 0 ? fill : in_.data + held * in_.row_stride + 4 * (columns_.first - in_.held.x0);
+    }
+    memory_.rows[static_cast<std::size_t>(taps)] = memory_.rows[static_cast<std::size_t>(taps - 1)];
+    std::int16_t* const summed = row_ + 4 * (columns_.first - columns_.row_first);
+    kernels().vertical_fixed(memory_.rows.data(), weights, taps, 4 * columns_.count(), summed);
+    fill_columns(x_.lowest, std::min(x_.highest, columns_.first));
+    fill_columns(std::max(x_.lowest, columns_.last), x_.highest);
+    kernels().horizontal_fixed(row_, memory_.first_pair.data(), x_weights_, pairs_, x_.count(), pixels_);
+    return pixels_;
+}
+
+}  // namespace imagefeed
