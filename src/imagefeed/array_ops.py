@@ -288,8 +288,7 @@ def sample_bilinear(image: Array, matrix: Array, size: Size, border: Border | No
         fill: The level of a constant border.
     """
     xp = array_namespace(image)
-    x, y = _places(matrix, size, xp)
-    x, y = x - 0.5, y - 0.5
+    x, y = _places(matrix, size, xp, 0.5)
     left, top = xp.floor(x), xp.floor(y)
     tx, ty = (xp.astype(t, image.dtype)[..., None] for t in (x - left, y - top))
     left, top = xp.astype(left, xp.int64), xp.astype(top, xp.int64)
@@ -301,19 +300,21 @@ def sample_bilinear(image: Array, matrix: Array, size: Size, border: Border | No
 def sample_nearest(image: Array, matrix: Array, size: Size, border: Border | None, fill: float) -> Array:
     """The pixel that each place lies in; arguments as for `sample_bilinear`."""
     xp = array_namespace(image)
-    x, y = (xp.astype(xp.floor(place), xp.int64) for place in _places(matrix, size, xp))
+    x, y = (xp.astype(xp.floor(place), xp.int64) for place in _places(matrix, size, xp, 0.0))
     return _read(image, y, x, border, fill, xp)
 
 
-def _places(matrix: Array, size: Size, xp: Namespace) -> tuple[Array, Array]:
-    """Where the centers of the output's pixels lie in the input: x and y of shape (n, height, width)."""
+def _places(matrix: Array, size: Size, xp: Namespace, origin: float) -> tuple[Array, Array]:
+    """Where the centers of the output's pixels lie in the input, as seen from (origin, origin): x and y of
+    shape (n, height, width)."""
     u = (xp.arange(size[1], dtype=matrix.dtype) + 0.5)[None, None, :]
     v = (xp.arange(size[0], dtype=matrix.dtype) + 0.5)[None, :, None]
     m = matrix[:, :, :, None, None]
     x, y, w = (m[:, k, 0, ...] * u + m[:, k, 1, ...] * v + m[:, k, 2, ...] for k in range(3))
     visible = w > 1e-12
     depth = xp.where(visible, w, 1.0)
-    return tuple(xp.where(visible, xp.clip(p / depth, -FARTHEST, FARTHEST), -FARTHEST) for p in (x, y))  # pyright: ignore[reportReturnType]
+    x, y = (xp.where(visible, xp.clip(p / depth - origin, -FARTHEST, FARTHEST), -FARTHEST) for p in (x, y))
+    return x, y
 
 
 def _read(image: Array, y: Array, x: Array, border: Border | None, fill: float, xp: Namespace) -> Array:
