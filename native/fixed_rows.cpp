@@ -9,15 +9,21 @@
 namespace imagefeed {
 namespace {
 
-// Whole numbers that sum to kWeightOne: what rounding leaves over goes to the largest.
+// Whole numbers that sum to kWeightOne. Rounding what is summed so far, and not each weight, keeps hundreds of small
+// weights from all being rounded the same way.
 void quantize(const float* weights, int taps, std::int16_t* out) {
-    int total = 0, largest = 0;
+    double sum = 0;
+    long before = 0;
     for (int k = 0; k < taps; ++k) {
-        out[k] = static_cast<std::int16_t>(std::lrint(weights[k] * static_cast<float>(kWeightOne)));
-        total += out[k];
-        if (out[k] > out[largest]) largest = k;
+        sum += static_cast<double>(weights[k]);
+        const long now = std::lrint(sum * kWeightOne);
+        out[k] = static_cast<std::int16_t>(now - before);
+        before = now;
     }
-    out[largest] = static_cast<std::int16_t>(out[largest] + kWeightOne - total);
+    // The float weights sum to one only nearly; what is missing is less than one in 32512.
+    int last = taps;
+    while (last > 1 && out[last - 1] == 0) --last;
+    out[last - 1] = static_cast<std::int16_t>(out[last - 1] + kWeightOne - before);
 }
 
 int most_taps(const AxisWeights& axis) {

@@ -122,7 +122,7 @@ Status JpegDecoder::read_header(const std::uint8_t* data, std::size_t size, Jpeg
 }
 
 Status JpegDecoder::decode(const std::uint8_t* data, std::size_t size, Region region, int denominator, bool color,
-                           Buffer& memory, Picture& picture) {
+                           const Margin& margin, Buffer& memory, Picture& picture) {
     Impl& d = *impl_;
     d.begin();
     if (setjmp(d.errors.jump)) return d.failure(Fault::decode, "");
@@ -150,8 +150,11 @@ Status JpegDecoder::decode(const std::uint8_t* data, std::size_t size, Region re
     }
     if (region.y0 > 0) jpeg_skip_scanlines(&d.info, static_cast<JDIMENSION>(region.y0));
 
-    const std::size_t pitch = checked_product(static_cast<std::size_t>(region.width()), color ? 4 : 1);
-    auto* const pixels = memory.reserve<std::uint8_t>(checked_product(pitch, static_cast<std::size_t>(region.height())));
+    const std::size_t pixel = color ? 4 : 1;
+    const std::size_t pitch = checked_product(static_cast<std::size_t>(margin.left + region.width() + margin.right), pixel);
+    const auto lines = static_cast<std::size_t>(margin.top + region.height() + margin.bottom);
+    auto* const pixels = memory.reserve<std::uint8_t>(checked_product(pitch, lines)) +
+                         static_cast<std::size_t>(margin.top) * pitch + static_cast<std::size_t>(margin.left) * pixel;
     JSAMPROW rows[kRowsPerRead];
     for (int done = 0; done < region.height();) {
         const int wanted = std::min(kRowsPerRead, region.height() - done);

@@ -8,6 +8,7 @@
 #include "buffer.hpp"
 #include "image.hpp"
 #include "status.hpp"
+#include "warp.hpp"
 
 namespace imagefeed {
 
@@ -31,9 +32,9 @@ public:
 
     // Decodes `region` (pixels of the scaled picture) of a picture scaled by 1/denominator into `memory`: accurate
     // integer DCT, fancy upsampling, the pixels that Pillow gives. The rectangle held may begin further left than asked
-    // for, at a block of the JPEG. `color` false decodes luma only.
+    // for, at a block of the JPEG. `color` false decodes luma only. Around the pixels there is room for `margin`.
     Status decode(const std::uint8_t* data, std::size_t size, Region region, int denominator, bool color,
-                  Buffer& memory, Picture& picture);
+                  const Margin& margin, Buffer& memory, Picture& picture);
 
 private:
     struct Impl;

@@ -418,7 +418,7 @@ std::tuple<nb::ndarray<nb::numpy, std::uint8_t>, int, int> decode_jpeg(nb::bytes
     Status status;
     {
         const nb::gil_scoped_release unlocked;
-        status = decoder.decode(data, size, wanted, denominator, color, memory, picture);
+        status = decoder.decode(data, size, wanted, denominator, color, Margin{}, memory, picture);
     }
     if (!status.is_ok()) throw nb::value_error(status.message.c_str());
     std::uint8_t* out;

@@ -61,6 +61,14 @@ Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, bool le
     return Status::ok();
 }
 
+// The margin that the first warp of a record samples around its picture; false where there is none to lay.
+bool find_margin(const Program& program, std::size_t row, int denominator, int height, int width, Warp& warp, Margin& margin) {
+    if (program.resize.size.data != nullptr || program.passes.empty() || !program.passes[0].has_warp) return false;
+    if (!make_warp(program.passes[0].warp, row, denominator, true, warp).is_ok()) return false;
+    margin = border_margin(warp, height, width);
+    return margin.left + margin.top + margin.right + margin.bottom > 0;
+}
+
 // A row of a picture as it is, without a warp.
 void plain_row(const Picture& in, int y, Planes out) {
     const std::uint8_t* const row = in.data + (y - in.held.y0) * in.row_stride;
@@ -126,7 +134,7 @@ std::size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::uint8 ? 1 : dtype 
 
 }  // namespace
 
-Status Renderer::load_array(const ArrayView& array, const Region& region, Picture& picture) {
+Status Renderer::load_array(const ArrayView& array, const Region& region, const Margin& margin, Picture& picture) {
     picture = Picture{};
     picture.width = array.width;
     picture.height = array.height;
@@ -140,8 +148,11 @@ Status Renderer::load_array(const ArrayView& array, const Region& region, Pictur
     if (bytes && (array.channels == 1 || array.channels == 3)) {
         const bool color = array.channels == 3;
         picture.samples = color ? Samples::color8x4 : Samples::gray8;
-        const std::size_t pitch = padded * (color ? 4 : 1);
-        auto* const pixels = decoded_.reserve<std::uint8_t>(checked_product(pitch, rows));
+        const std::size_t pixel = color ? 4 : 1;
+        const std::size_t pitch = (padded + static_cast<std::size_t>(margin.left + margin.right)) * pixel;
+        const std::size_t lines = rows + static_cast<std::size_t>(margin.top + margin.bottom);
+        auto* const pixels = decoded_.reserve<std::uint8_t>(checked_product(pitch, lines)) +
+                             static_cast<std::size_t>(margin.top) * pitch + static_cast<std::size_t>(margin.left) * pixel;
         for (std::size_t y = 0; y < rows; ++y, from += array.row_stride) {
             if (color) {
                 kernels().rgb_to_x4(from, region.width(), pixels + y * pitch);
@@ -173,7 +184,15 @@ Status Renderer::load(const Record& record, const Program& program, std::size_t 
     denominator = 1;
     if (!record.status.is_ok()) return record.status;
     Region seen = region_of(program, row, record.height(), record.width());
-    if (record.kind == RecordKind::array) return load_array(record.array, seen, picture);
+    if (record.kind == RecordKind::array) {
+        Margin margin;
+        Warp warp{};
+        const bool borders = record.array.channels == 3 && record.array.dtype == Dtype::uint8 &&
+                             find_margin(program, row, 1, record.height(), record.width(), warp, margin);
+        Status status = load_array(record.array, seen, margin, picture);
+        if (status.is_ok() && borders) lay_border(picture, margin, warp);
+        return status;
+    }
     if (record.kind != RecordKind::jpeg) return Status::fail(Fault::decode, "the picture was never decoded");
     if (program.denominator.data != nullptr) denominator = static_cast<int>(*program.denominator.at(row));
     const JpegHeader& header = record.header;
@@ -181,8 +200,14 @@ Status Renderer::load(const Record& record, const Program& program, std::size_t 
     if (!header.complete) seen = {0, 0, record.width(), record.height()};
     const Region region = seen_to_stored(scaled_region(seen, denominator), header.orientation,
                                          divide_up(header.width, denominator), divide_up(header.height, denominator));
-    Status status = decoder_.decode(record.bytes, record.size, region, denominator, program.color, decoded_, picture);
+    Margin margin;
+    Warp warp{};
+    const bool borders = program.color && header.orientation <= 1 && !program.weigh_gray &&
+                         find_margin(program, row, denominator, divide_up(header.height, denominator),
+                                     divide_up(header.width, denominator), warp, margin);
+    Status status = decoder_.decode(record.bytes, record.size, region, denominator, program.color, margin, decoded_, picture);
     if (status.is_ok()) orient(picture, header.orientation, oriented_);
+    if (status.is_ok() && borders) lay_border(picture, margin, warp);
     if (status.is_ok() && program.weigh_gray && picture.samples == Samples::color8x4) weigh_gray(picture, gray_);
     return status;
 }

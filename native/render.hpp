@@ -91,7 +91,7 @@ public:
 private:
     Status load(const Record& record, const Program& program, std::size_t row, Picture& picture, int& denominator);
     Status resize(const LevelsResizeSpec& spec, std::size_t row, Picture& picture);
-    Status load_array(const ArrayView& array, const Region& region, Picture& picture);
+    Status load_array(const ArrayView& array, const Region& region, const Margin& margin, Picture& picture);
     Status run_pass(const Picture& in, const PassSpec& pass, std::size_t row, int denominator, const Program& program,
                     const Slot* slot, Picture& out, Buffer& memory);
     Status check_slot(int height, int width, int channels, const Slot& slot) const;

@@ -20,22 +20,6 @@ bool columns_first(const Warp& warp) {
     return height > warp.height && height - warp.height > 2 * (width - warp.width);
 }
 
-// How much a matrix shrinks along the source's axes at the centre of the output.
-void shrink_factors(const Warp& warp, double& fx, double& fy) {
-    const double* const m = warp.matrix;
-    const double u = warp.width / 2.0, v = warp.height / 2.0;
-    const double w = m[6] * u + m[7] * v + m[8];
-    const double x = (m[0] * u + m[1] * v + m[2]) / w, y = (m[3] * u + m[4] * v + m[5]) / w;
-    fx = std::hypot((m[0] - x * m[6]) / w, (m[1] - x * m[7]) / w);
-    fy = std::hypot((m[3] - y * m[6]) / w, (m[4] - y * m[7]) / w);
-    fx = std::isfinite(fx) ? std::max(1.0, fx) : 1.0;
-    fy = std::isfinite(fy) ? std::max(1.0, fy) : 1.0;
-}
-
-int shrunk_size(int size, double factor) {
-    return factor > 1.0 ? std::max(1, static_cast<int>(std::lrint(size / factor))) : size;
-}
-
 // The part of a resized axis that the part in memory can fill.
 AxisMap shrink_map(int size, int shrunk, int held_begin, int held_end) {
     const double scale = static_cast<double>(size) / shrunk;

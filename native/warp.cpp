@@ -1,6 +1,9 @@
 #include "warp.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
 
 namespace imagefeed {
 
@@ -19,6 +22,85 @@ SummedColumns summed_columns(const Picture& in, const AxisWeights& x, Border bor
     }
     columns.row_first = std::min(x.lowest, columns.first);
     return columns;
+}
+
+void shrink_factors(const Warp& warp, double& fx, double& fy) {
+    const double* const m = warp.matrix;
+    const double u = warp.width / 2.0, v = warp.height / 2.0;
+    const double w = m[6] * u + m[7] * v + m[8];
+    const double x = (m[0] * u + m[1] * v + m[2]) / w, y = (m[3] * u + m[4] * v + m[5]) / w;
+    fx = std::hypot((m[0] - x * m[6]) / w, (m[1] - x * m[7]) / w);
+    fy = std::hypot((m[3] - y * m[6]) / w, (m[4] - y * m[7]) / w);
+    fx = std::isfinite(fx) ? std::max(1.0, fx) : 1.0;
+    fy = std::isfinite(fy) ? std::max(1.0, fy) : 1.0;
+}
+
+int shrunk_size(int size, double factor) {
+    return factor > 1.0 ? std::max(1, static_cast<int>(std::lrint(size / factor))) : size;
+}
+
+Margin border_margin(const Warp& warp, int height, int width) {
+    const double* const m = warp.matrix;
+    if (warp.indexed || is_aligned(m) || m[6] != 0 || m[7] != 0 || m[8] != 1 || warp.interpolation != Interpolation::bilinear) return {};
+    if (warp.antialias) {
+        double fx, fy;
+        shrink_factors(warp, fx, fy);
+        if (shrunk_size(width, fx) != width || shrunk_size(height, fy) != height) return {};
+    }
+    // The centres of the output's corners bound what is sampled, and each reads its right and lower neighbour too. Rows
+    // are sampled in whole blocks.
+    const double right = round_up(warp.width, kBlock) - 0.5, bottom = warp.height - 0.5;
+    const auto low = [&](const double* row) { return std::min(row[0] * 0.5, row[0] * right) + std::min(row[1] * 0.5, row[1] * bottom) + row[2] - 0.5; };
+    const auto high = [&](const double* row) { return std::max(row[0] * 0.5, row[0] * right) + std::max(row[1] * 0.5, row[1] * bottom) + row[2] - 0.5; };
+    const auto before = [](double from, int size) { return from < -size || !(from < size) ? -1 : std::max(0, -static_cast<int>(std::floor(from - 0.01))); };
+    const auto after = [](double to, int size) { return to > 2 * size - 3 || !(to > -size) ? -1 : std::max(0, static_cast<int>(std::floor(to + 0.01)) + 2 - size); };
+    const Margin margin{before(low(m), width), before(low(m + 3), height), after(high(m), width), after(high(m + 3), height)};
+    if (margin.left < 0 || margin.top < 0 || margin.right < 0 || margin.bottom < 0) return {};
+    return margin;
+}
+
+void lay_border(Picture& picture, const Margin& margin, const Warp& warp) {
+    const Region held = picture.held;
+    Region all = held;
+    // Where the held part does not reach the picture's edge, nothing beyond that edge is sampled.
+    if (held.x0 == 0) all.x0 = -margin.left;
+    if (held.y0 == 0) all.y0 = -margin.top;
+    if (held.x1 == picture.width) all.x1 += margin.right;
+    if (held.y1 == picture.height) all.y1 += margin.bottom;
+    auto* const first = const_cast<std::uint8_t*>(picture.data) + (all.y0 - held.y0) * picture.row_stride + 4 * (all.x0 - held.x0);
+    std::uint8_t outside[4];
+    for (int c = 0; c < 4; ++c) outside[c] = static_cast<std::uint8_t>(warp.fill[c]);
+    const auto row_of = [&](int y) { return first + (y - all.y0) * picture.row_stride; };
+    // What each column beside the picture reads, as an offset in its row; the same for all rows.
+    struct Column {
+        std::ptrdiff_t to, from;
+    };
+    std::vector<Column> columns;
+    for (int x = all.x0; x < all.x1; ++x) {
+        if (x == held.x0) x = held.x1;
+        if (x == all.x1) break;
+        const int source = border_index(warp.border, x, picture.width);
+        const std::ptrdiff_t from = source < 0 ? -1 : 4 * (std::clamp(source, held.x0, held.x1 - 1) - all.x0);
+        columns.push_back({4 * (x - all.x0), from});
+    }
+    const bool constant = warp.border == Border::constant;
+    for (int y = held.y0; y < held.y1; ++y) {
+        std::uint8_t* const row = row_of(y);
+        for (const Column& column : columns) std::memcpy(row + column.to, constant ? outside : row + column.from, 4);
+    }
+    const auto fill_row = [&](int y) {
+        const int source = border_index(warp.border, y, picture.height);
+        std::uint8_t* const row = row_of(y);
+        if (source >= 0) {
+            std::memcpy(row, row_of(std::clamp(source, held.y0, held.y1 - 1)), 4 * static_cast<std::size_t>(all.width()));
+            return;
+        }
+        for (int x = 0; x < all.width(); ++x) std::memcpy(row + 4 * x, outside, 4);
+    };
+    for (int y = all.y0; y < held.y0; ++y) fill_row(y);
+    for (int y = held.y1; y < all.y1; ++y) fill_row(y);
+    picture.data = first;
+    picture.held = all;
 }
 
 }  // namespace imagefeed

@@ -32,4 +32,20 @@ struct SummedColumns {
 
 SummedColumns summed_columns(const Picture& in, const AxisWeights& x, Border border);
 
+// Pixels laid around a picture, so that a warp reads its border as it reads the picture.
+struct Margin {
+    int left = 0, top = 0, right = 0, bottom = 0;
+};
+
+// The margin in which an affine warp finds all that it samples outside a picture of this size. None where the warp is
+// aligned (its rows have a border of their own), shrinks the picture first, or looks further than one more picture.
+Margin border_margin(const Warp& warp, int height, int width);
+
+// Fills the margin around an eight-bit picture of four-byte pixels whose memory has room for it, and counts it as held.
+void lay_border(Picture& picture, const Margin& margin, const Warp& warp);
+
+// How much a warp shrinks along the source's axes at the centre of the output; at least one.
+void shrink_factors(const Warp& warp, double& fx, double& fy);
+int shrunk_size(int size, double factor);
+
 }  // namespace imagefeed
