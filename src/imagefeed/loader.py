@@ -24,9 +24,11 @@ from imagefeed.types import Dtype, Layout
 Ints = NDArray[np.int64]
 OnError: TypeAlias = Literal["raise", "skip"]
 
-# Planning costs about the same for one record as for a few hundred, so small batches are planned together; not so
-# many that the first one waits for it.
-_PLANNED_TOGETHER = 256
+# Planning costs about the same for one record as for a few hundred. So records that are in memory already are planned
+# together, over batches; files are not, since all that are planned together are held in memory.
+_PLANNED_TOGETHER = 1024
+# Batches whose order is computed at once.
+_ORDERED_TOGETHER = 64
 _LARGEST_SEED = 2**64 - 1
 # What a loader is made of again, in another process.
 _ARGUMENTS = (
@@ -216,17 +218,24 @@ class Loader(KerasProtocol):
 
     def _groups(self, epoch: int, start: int) -> Iterator[list[Ints]]:
         """The records of each batch; batches that are planned together in one list."""
-        together = max(1, _PLANNED_TOGETHER // self.batch_size)
-        first = start
-        while first < len(self):
-            last = min(first + (1 if first == start else together), len(self))  # nobody waits longer for the first
-            yield [self._indices(epoch, number) for number in range(first, last)]
-            first = last
+        together = max(1, _PLANNED_TOGETHER // self.batch_size) if self.source.in_memory else 1
+        group: list[Ints] = []
+        for number, indices in enumerate(self._batch_indices(epoch, start)):
+            group.append(indices)
+            if number == 0 or len(group) == together:  # nobody waits for others' planning for the first
+                yield group
+                group = []
+        if group:
+            yield group
 
-    def _indices(self, epoch: int, number: int) -> Ints:
-        end = min((number + 1) * self.batch_size, len(self.source))
-        positions = np.arange(number * self.batch_size, end)
-        return shuffled(positions, len(self.source), seed=self.seed, epoch=epoch) if self.shuffle else positions
+    def _batch_indices(self, epoch: int, start: int) -> Iterator[Ints]:
+        """The records of each batch. The order is computed for many at once, for a few NumPy calls each."""
+        size, count = self.batch_size, len(self.source)
+        end = min(len(self) * size, count)
+        for first in range(start * size, end, _ORDERED_TOGETHER * size):
+            positions = np.arange(first, min(first + _ORDERED_TOGETHER * size, end))
+            order = shuffled(positions, count, seed=self.seed, epoch=epoch) if self.shuffle else positions
+            yield from (order[k : k + size] for k in range(0, len(order), size))
 
     def _check_bad(self, bad: int) -> None:
         if bad > self.max_bad * len(self.source):

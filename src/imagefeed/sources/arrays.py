@@ -35,6 +35,8 @@ def arrays(images: NDArray[Any], targets: NDArray[Any] | None = None, *, classes
 class Arrays(Source):
     """What `arrays` returns."""
 
+    in_memory = True
+
     def __init__(self, images: NDArray[Any], targets: NDArray[Any] | None, classes: Sequence[str]) -> None:
         images = np.asarray(images)
         if images.dtype not in (np.uint8, np.float32):

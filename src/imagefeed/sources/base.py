@@ -28,10 +28,12 @@ class Source(ABC):
     Attributes:
         classes: The names that labels count, in order; empty where there are none.
         color: What encoded pictures become: "rgb" or "gray".
+        in_memory: Whether records are pixels that are in memory already.
     """
 
     classes: tuple[str, ...] = ()
     color: Color = "rgb"
+    in_memory: bool = False
 
     @abstractmethod
     def __len__(self) -> int:

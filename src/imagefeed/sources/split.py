@@ -25,6 +25,7 @@ class Subset(Source):
         self.indices.setflags(write=False)
         self.classes = source.classes
         self.color = source.color
+        self.in_memory = source.in_memory
 
     def __len__(self) -> int:
         return len(self.indices)
