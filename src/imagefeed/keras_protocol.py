@@ -9,30 +9,44 @@ from collections.abc import Iterator
 from typing import Any
 
 
-class KerasProtocol(ABC):
-    """The members of a PyDataset, for a class that gives its epochs one after another.
+class LooksLikePyDataset:
+    """An object that Keras takes for a PyDataset.
 
-    Keras recognizes data by their class. imagefeed must not import a framework, so a loader answers for itself, as
+    Keras recognizes data by their class. imagefeed must not import a framework, so the object answers for itself, as
     the data model allows (`instance.__class__`): where Keras has been imported, it is a PyDataset too.
+    """
+
+    # One caller at a time: the parallel work is our own. Keras would start threads of its own for more.
+    workers = 1
+    use_multiprocessing = False
+    max_queue_size = 1
+
+    @property
+    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        keras = sys.modules.get("keras")
+        return type(self) if keras is None else keras.utils.PyDataset
+
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        raise NotImplementedError
+
+    @property
+    def num_batches(self) -> int:
+        """How many batches an epoch has, as Keras asks for it."""
+        return len(self)
+
+
+class KerasProtocol(LooksLikePyDataset, ABC):
+    """The members of a PyDataset, for a class that gives its epochs one after another.
 
     Keras asks for the batches of an epoch by number, in an order that it shuffles itself. A loader's order is keyed by
     its seed and its batches are made ahead, so between `on_epoch_begin` and `on_epoch_end` the batch that is asked for
     is the next one, whatever its number: every batch of the epoch once.
     """
 
-    # One caller at a time: the parallel work is the loader's own. Keras would start threads of its own for more.
-    workers = 1
-    use_multiprocessing = False
-    max_queue_size = 1
-
     epoch: int
     _within: Iterator[Any] | None = None
     _lock: threading.Lock
-
-    @property
-    def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        keras = sys.modules.get("keras")
-        return type(self) if keras is None else keras.utils.PyDataset
 
     @abstractmethod
     def __len__(self) -> int:
@@ -54,11 +68,6 @@ class KerasProtocol(ABC):
         if not -len(self) <= index < len(self):
             raise IndexError(f"batch {index}: expected 0 to {len(self) - 1}")
         return next(self._epoch(self.epoch, index % len(self)))
-
-    @property
-    def num_batches(self) -> int:
-        """How many batches an epoch has, as Keras asks for it."""
-        return len(self)
 
     def on_epoch_begin(self) -> None:
         """Keras begins an epoch."""
