@@ -216,6 +216,7 @@ def _prediction(keras: Any, model: Any, job: Job) -> dict[str, Any]:
     assert truth is not None  # the folder has classes
     _heading(5, "A prediction from the bytes of a file that the model was not trained on")
     _say(f"{file}: " + ", ".join(f"{classes[k]} {scores[k]:.0%}" for k in order[:3]))
+    _say("which is right" if order[0] == truth[0] else f"which is wrong: it is in {classes[truth[0]]}")
     return {
         "file": file,
         "class": classes[truth[0]],
