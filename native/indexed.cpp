@@ -112,7 +112,7 @@ void exact_row(const Picture& in, const Warp& warp, const Line& rows, const Line
 void indexed_row(const Picture& in, const Warp& warp, int y, Planes out) {
     const double* const m = warp.matrix;
     const Line rows{m[0] * y, m[1], m[2]}, columns{m[3] * y, m[4], m[5]};
-    if (warp.interpolation == Interpolation::nearest || warp.border == Border::wrap) {
+    if (warp.exact || warp.interpolation == Interpolation::nearest || warp.border == Border::wrap) {
         exact_row(in, warp, rows, columns, out);
     } else {
         const RowPath path{columns.at(0), rows.at(0), 1, m[4], m[1], 0, false};

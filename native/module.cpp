@@ -189,11 +189,12 @@ struct PyProgram {
     }
 
     // SciPy's affine_transform; see indexed.hpp.
-    void affine(Array<double, 3> matrix, Array<std::int64_t, 2> size, bool linear, int border, std::vector<float> fill) {
+    void affine(Array<double, 3> matrix, Array<std::int64_t, 2> size, bool linear, int border, std::vector<float> fill, bool exact) {
         if (border < static_cast<int>(Border::constant) || border > static_cast<int>(Border::wrap)) throw nb::value_error("unknown border");
         PassSpec& pass = last_pass();
         pass.has_warp = true;
         pass.warp.indexed = true;
+        pass.warp.exact = exact;
         pass.warp.matrix = take(matrix, 6);
         pass.warp.size = take(size, 2);
         pass.warp.interpolation = linear ? Interpolation::bilinear : Interpolation::nearest;
@@ -479,7 +480,7 @@ NB_MODULE(_native, m) {
         .def("resize", &PyProgram::resize, "box"_a, "size"_a, "interpolation"_a)
         .def("begin_pass", &PyProgram::begin_pass)
         .def("warp", &PyProgram::warp, "matrix"_a, "size"_a, "interpolation"_a, "border"_a, "fill"_a, "antialias"_a)
-        .def("affine", &PyProgram::affine, "matrix"_a, "size"_a, "linear"_a, "border"_a, "fill"_a)
+        .def("affine", &PyProgram::affine, "matrix"_a, "size"_a, "linear"_a, "border"_a, "fill"_a, "exact"_a = false)
         .def("weigh_gray", [](PyProgram& self) { self.program->weigh_gray = true; })
         .def("color_matrix", &PyProgram::color_matrix, "matrix"_a, "low"_a, "high"_a, "diagonal"_a)
         .def("lut", &PyProgram::lut, "table"_a)

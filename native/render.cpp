@@ -54,6 +54,7 @@ Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, bool le
     warp.border = spec.border;
     warp.antialias = spec.antialias;
     warp.indexed = spec.indexed;
+    warp.exact = spec.exact;
     for (int c = 0; c < kMaxChannels; ++c) {
         // An eight-bit picture goes on in eight bits beyond its border.
         warp.fill[c] = levels && !spec.indexed ? std::clamp(std::nearbyint(spec.fill[c]), 0.0f, 255.0f) : spec.fill[c];

@@ -30,6 +30,7 @@ struct WarpSpec {
     Border border;
     bool antialias;
     bool indexed = false;       // the matrix is SciPy's: see indexed.hpp; six values
+    bool exact = false;         // and sampled in double precision
     float fill[kMaxChannels];
 };
 

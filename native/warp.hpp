@@ -16,6 +16,7 @@ struct Warp {
     bool antialias;
     float fill[kMaxChannels];
     bool indexed;  // the matrix is SciPy's: see indexed.hpp
+    bool exact;    // and sampled in double precision
 };
 
 inline bool is_aligned(const double* m) { return m[1] == 0 && m[3] == 0 && m[6] == 0 && m[7] == 0 && m[8] == 1; }

@@ -57,7 +57,13 @@ class Program:
         antialias: bool,
     ) -> None: ...
     def affine(
-        self, matrix: NDArray[np.float64], size: NDArray[np.int64], linear: bool, border: int, fill: Sequence[float]
+        self,
+        matrix: NDArray[np.float64],
+        size: NDArray[np.int64],
+        linear: bool,
+        border: int,
+        fill: Sequence[float],
+        exact: bool = False,
     ) -> None: ...
     def weigh_gray(self) -> None: ...
     def color_matrix(

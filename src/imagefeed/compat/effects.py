@@ -1,0 +1,59 @@
+"""What Keras does to the levels of one picture: channel shift and brightness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageEnhance
+
+from imagefeed.compat.images import array_to_img
+
+
+def apply_channel_shift(x: NDArray[Any], intensity: float, channel_axis: int = 0) -> NDArray[Any]:
+    """All channels raised by one number, held within what the picture's least and greatest values were.
+
+    Args:
+        x: An image of three axes.
+        intensity: What is added.
+        channel_axis: Which axis has the channels. The result does not depend on it.
+
+    Returns:
+        The same shape; float32 and float64 stay what they are.
+    """
+    return np.clip(x + float(intensity), np.min(x), np.max(x))
+
+
+def shift_channels(batch: NDArray[np.float32], intensity: NDArray[np.float64]) -> None:
+    """`apply_channel_shift` for every picture of a batch, in place.
+
+    Args:
+        batch: float32 (n, ...).
+        intensity: (n,).
+    """
+    axes = (1, 2, 3)
+    low, high = batch.min(axis=axes, keepdims=True), batch.max(axis=axes, keepdims=True)
+    batch += intensity.astype(np.float32)[:, None, None, None]
+    np.clip(batch, low, high, out=batch)
+
+
+def apply_brightness_shift(x: NDArray[Any], brightness: float, scale: bool = True) -> NDArray[np.float32]:
+    """A picture in whole levels, multiplied by a factor as Pillow does it.
+
+    Args:
+        x: (height, width, channels).
+        brightness: The factor: 0 is black, 1 the picture.
+        scale: Whether the values are stretched to 0..255 first. Values outside of 0..255 are stretched in any case, and
+            without `scale` brought back.
+
+    Returns:
+        float32 of the same shape.
+    """
+    low, high = np.min(x), np.max(x)
+    beyond = bool(low < 0 or high > 255)
+    image: Image.Image = array_to_img(x, scale=beyond or scale)
+    result = np.asarray(ImageEnhance.Brightness(image).enhance(brightness), dtype=np.float32).reshape(x.shape)
+    if beyond and not scale:
+        result = result / 255 * (high - low) + low
+    return result

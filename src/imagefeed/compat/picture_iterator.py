@@ -1,0 +1,138 @@
+"""What iterators over arrays and over files share: a generator, its draws, targets, saving."""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed.compat.draws import Floats, numbers
+from imagefeed.compat.images import DataFormat, array_to_img
+from imagefeed.compat.iterator import Iterator, Step
+from imagefeed.compat.making import Images, Recipe, make
+from imagefeed.compat.pictures import Ints, Pictures
+from imagefeed.compat.workers import workers
+
+if TYPE_CHECKING:
+    from imagefeed.compat.generator import ImageDataGenerator
+
+
+class PictureIterator(Iterator):
+    """An iterator whose batches a generator describes.
+
+    Attributes:
+        image_data_generator: The generator. Changes of its attributes take effect with the next batch.
+        data_format: Where batches have their channels.
+        dtype: Of the batches, as a name.
+        save_to_dir: The folder for a copy of every picture, or None.
+        save_prefix: How their names begin.
+        save_format: Their format.
+        subset: "training", "validation" or None.
+    """
+
+    # What the numbers in the names of saved copies stay below.
+    _save_numbers = 10_000
+
+    image_data_generator: ImageDataGenerator
+    data_format: DataFormat
+    dtype: str
+    save_to_dir: str | os.PathLike[str] | None
+    save_prefix: str
+    save_format: str
+    subset: str | None
+
+    # ---------------------------------------------------------------------------------------------- for subclasses
+
+    @abstractmethod
+    def _pictures(self) -> Pictures:
+        """Where pictures come from."""
+
+    @abstractmethod
+    def _with_targets(self, images: Images, indices: Ints) -> Any:
+        """A batch as a training loop takes it."""
+
+    def _plain(self, indices: Ints) -> Images:
+        """Pictures before a generator touched them, (b, ...) in the data format and dtype."""
+        nothing = self.image_data_generator.recipe(self.data_format, self.dtype, plain=True)
+        empty = np.empty((len(indices), 2))
+        return make(nothing, self._pictures(), [indices], [empty])[0]
+
+    def _by_hand(self) -> bool:
+        """Whether batches are made picture by picture, by the generator's methods."""
+        return self.image_data_generator.overridden
+
+    # ---------------------------------------------------------------------------------------------- making batches
+
+    def _can_run_ahead(self) -> bool:
+        return not self._by_hand()
+
+    def _settings(self) -> tuple[Any, ...]:
+        return (*super()._settings(), *vars(self.image_data_generator).values())
+
+    def _recipe(self) -> Recipe:
+        generator = self.image_data_generator
+        recipe = generator.recipe(self.data_format, self.dtype, validation=self.subset == "validation")
+        recipe.standardization.warn_unfitted()
+        if recipe.crop is not None:
+            size = self._pictures().size
+            if recipe.crop[0] > size[0] or recipe.crop[1] > size[1]:
+                raise ValueError(f"random_crop={recipe.crop} is larger than the pictures, which are {size[0]}x{size[1]}")
+        return recipe
+
+    def _submit(self, steps: Sequence[Step]) -> Future[list[Any]]:
+        if self._by_hand():
+            return super()._submit(steps)
+        recipe = self._recipe()
+        drawn: list[Floats] = []
+        names: list[Ints | None] = []
+        for step in steps:
+            drawn.append(numbers(recipe.ranges, len(step.indices), step.random))
+            names.append(self._save_draws(len(step.indices), step.random))
+        return workers().conductors.submit(self._make, recipe, [step.indices for step in steps], drawn, names)
+
+    def _make(self, recipe: Recipe, indices: Sequence[Ints], drawn: Sequence[Floats], names: Sequence[Ints | None]) -> list[Any]:
+        batches = make(recipe, self._pictures(), indices, drawn)
+        for images, rows, save in zip(batches, indices, names, strict=True):
+            self._save(images, rows, save)
+        return [self._with_targets(images, rows) for images, rows in zip(batches, indices, strict=True)]
+
+    def _get_batches_of_transformed_samples(self, index_array: Ints) -> Any:
+        indices = np.asarray(index_array, np.int64)
+        if not self._by_hand():
+            recipe = self._recipe()
+            drawn = numbers(recipe.ranges, len(indices), self._random)
+            return self._make(recipe, [indices], [drawn], [self._save_draws(len(indices), self._random)])[0]
+        images = self._made_by_hand(self._plain(indices))
+        self._save(images, indices, self._save_draws(len(indices), self._random))
+        return self._with_targets(images, indices)
+
+    def _made_by_hand(self, plain: Images) -> Images:
+        """Every picture through the generator's own methods, whoever wrote them."""
+        generator = self.image_data_generator
+        made: list[NDArray[Any]] = []
+        with generator.drawing_from(self._random):
+            for image in plain:
+                parameters = generator.get_random_transform(image.shape)
+                made.append(generator.standardize(generator.apply_transform(image, parameters)))
+        return np.stack(made).astype(self.dtype, copy=False) if made else plain
+
+    # ---------------------------------------------------------------------------------------------- saving
+
+    def _save_draws(self, count: int, random: np.random.RandomState) -> Ints | None:
+        """The numbers in the names of the copies of `count` pictures, drawn where Keras draws them."""
+        if not self.save_to_dir:
+            return None
+        return np.array([random.randint(self._save_numbers) for _ in range(count)], np.int64)
+
+    def _save(self, images: Images, indices: Ints, drawn: Ints | None) -> None:
+        if drawn is None:
+            return
+        folder = cast(str, self.save_to_dir)
+        for image, index, number in zip(images, indices.tolist(), drawn.tolist(), strict=True):
+            name = f"{self.save_prefix}_{index}_{number}.{self.save_format}"
+            array_to_img(image, self.data_format, scale=True).save(os.path.join(folder, name))

@@ -1,0 +1,51 @@
+"""ZCA whitening within a bounded memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Covariance:
+    """Products of pictures' values, summed piece by piece.
+
+    The whitening matrix is U diag(sqrt(n) / (s + epsilon)) U^T for the singular values s and left singular vectors U of
+    the n pictures as columns of d values. U and s² are the eigenvectors and eigenvalues of the sum of their outer
+    products, which is d x d however many pictures there are; with fewer pictures than values, of their inner products.
+    """
+
+    def __init__(self, values: int, count: int) -> None:
+        """
+        Args:
+            values: How many a picture has.
+            count: How many pictures will be added.
+        """
+        self._count = count
+        self._few = count < values
+        self._rows: list[NDArray[np.float64]] = []
+        self._sum = None if self._few else np.zeros((values, values))
+
+    def add(self, rows: NDArray[Any]) -> None:
+        """Add pictures, (n, values), centered."""
+        exact = rows.astype(np.float64)
+        if self._sum is None:
+            self._rows.append(exact)
+            return
+        self._sum += exact.T @ exact
+
+    def whitening(self, epsilon: float) -> NDArray[np.float32]:
+        """The whitening matrix, (values, values).
+
+        Args:
+            epsilon: What is added to singular values before they are divided by.
+        """
+        if self._sum is not None:
+            squares, vectors = np.linalg.eigh(self._sum)
+        else:
+            rows = np.concatenate(self._rows)
+            squares, left = np.linalg.eigh(rows @ rows.T)
+            vectors = rows.T @ (left / np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny)))
+        factors = np.sqrt(self._count) / (np.sqrt(np.maximum(squares, 0.0)) + epsilon)
+        return ((vectors * factors) @ vectors.T).astype(np.float32)
