@@ -15,7 +15,7 @@ import imagefeed as feed
 
 SCRIPTS = ("setup", "test", "check", "demo", "wheel", "libjpeg-turbo")
 # What scripts/setup needs of any system, apart from what it installs.
-COREUTILS = ("bash", "dirname", "xargs", "tr", "sort", "find", "cat", "sha256sum", "rm", "env")
+COREUTILS = ("bash", "echo", "dirname", "xargs", "tr", "sort", "find", "cat", "sha256sum", "rm", "env")
 
 
 @pytest.fixture
