@@ -112,12 +112,12 @@ Picture pick(const Picture& in, const LevelsResize& resize, LevelsResizeMemory& 
 }  // namespace
 
 Status resize_levels(const Picture& in, const LevelsResize& resize, LevelsResizeMemory& memory, Picture& out) {
-    if (in.samples == Samples::planar_f32) return Status::fail(Fault::plan, "only eight-bit gray and color are resized in levels");
     const Region& box = resize.box;
     const bool along_x = resize.width != box.width() || resize.width != in.width;
     const bool along_y = resize.height != box.height() || resize.height != in.height;
     out = in;
     if (!along_x && !along_y) return Status::ok();
+    if (in.samples == Samples::planar_f32) return Status::fail(Fault::plan, "only eight-bit gray and color are resized in levels");
     if (resize.interpolation == Interpolation::nearest) {
         out = pick(in, resize, memory);
         return Status::ok();
