@@ -36,7 +36,7 @@ void FetchJob::run(std::size_t i, Renderer& renderer) noexcept {
     const auto begin = Clock::now();
     Record& record = group_->records[i];
     record.status = guarded([&] {
-        if (!files_.empty()) {
+        if (!files_.empty() && !files_[i].empty()) {
             if (Status status = read_file(files_[i], record); !status.is_ok()) return status;
         }
         if (record.kind != RecordKind::array) inspect(record, renderer.decoder(), most_pixels_);

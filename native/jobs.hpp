@@ -30,7 +30,7 @@ public:
 
 private:
     std::shared_ptr<RecordGroup> group_;
-    std::vector<std::string> files_;  // empty: the records hold bytes already
+    std::vector<std::string> files_;  // empty, or an empty name: the record holds its bytes already
     std::int64_t most_pixels_;
     std::shared_ptr<StageClock> clock_;
 };

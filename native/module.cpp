@@ -273,6 +273,13 @@ struct PyJob {
 using Output = nb::ndarray<nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 using SingleOutput = nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu>;
 
+// As the file system writes it: names of files need not be valid text.
+std::string file_name(nb::handle name) {
+    const auto bytes = nb::steal<nb::bytes>(PyUnicode_EncodeFSDefault(name.ptr()));
+    if (!bytes.is_valid()) throw nb::python_error();
+    return {bytes.c_str(), bytes.size()};
+}
+
 class PyPool {
 public:
     explicit PyPool(unsigned threads) : pool_(std::make_unique<Pool>(check(threads))), clock_(std::make_shared<StageClock>()) {}
@@ -288,9 +295,11 @@ public:
     unsigned threads() const { return pool_->threads(); }
     std::tuple<std::int64_t, std::int64_t, std::int64_t> times() const { return {clock_->read, clock_->decode, clock_->draw}; }
 
-    // `files` empty: the records hold their bytes.
-    PyJob fetch(nb::handle records, std::vector<std::string> files, std::int64_t most_pixels) {
+    // `names` empty, or one of them: the records hold their bytes.
+    PyJob fetch(nb::handle records, nb::sequence names, std::int64_t most_pixels) {
         auto& group = nb::cast<PyRecords&>(records);
+        std::vector<std::string> files;
+        for (nb::handle name : names) files.push_back(file_name(name));
         if (!files.empty() && files.size() != group.group->records.size()) throw nb::value_error("one file for every record is expected");
         return submit(std::make_shared<FetchJob>(group.group, std::move(files), most_pixels, clock_), {nb::borrow(records)});
     }

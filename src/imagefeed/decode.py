@@ -46,22 +46,20 @@ def read(picture: str | os.PathLike[str] | bytes, *, color: Color = "rgb", most_
     Raises:
         DecodeError: The file cannot be read, or is not a picture, or is too large.
     """
+    records = _native.Records(1)
     if isinstance(picture, bytes):
-        name, data = "<bytes>", picture
+        name, files = "<bytes>", []
+        records.set_bytes(0, picture)
     else:
         name = os.fspath(picture)
-        try:
-            with open(name, "rb") as file:
-                data = file.read()
-        except OSError as error:
-            raise DecodeError(name, error.strerror or str(error)) from error
-    records = _native.Records(1)
-    records.set_bytes(0, data)
+        files = [name]
     pool = _native.Pool(1)
-    while not pool.fetch(records, [], most_pixels).wait(1000):
+    job = pool.fetch(records, files, most_pixels)
+    while not job.wait(1000):
         continue
     for _, _, message in records.faults():
         raise DecodeError(name, message)
+    data = records.bytes(0)
     if records.foreign():
         return decode_foreign(data, name, color=color, most_pixels=most_pixels)
     try:

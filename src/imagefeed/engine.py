@@ -163,8 +163,10 @@ class Engine:
         for row, picture in made.items():
             records.set_array(row, picture)
             group.channels = picture.shape[-1]
+        # A bad record gets a picture like a good one, so that it changes nothing about their sizes.
+        blank = np.zeros_like(next(iter(made.values()), np.zeros((1, 1, channels), np.uint8)))
         for row in group.errors:
-            records.set_array(row, np.zeros((1, 1, group.channels or channels), np.uint8))
+            records.set_array(row, blank)
         group.records = records
 
     def _channels(self, group: Group) -> int:

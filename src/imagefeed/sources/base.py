@@ -48,7 +48,8 @@ class Source(ABC):
         """Put the bytes or pixels of `indices` into `records`, or name the files that hold them.
 
         Returns:
-            One path for each index, which the native core reads; or nothing, where the records are filled.
+            One path for each index, which the native core reads: empty where the record is filled. Or nothing
+            at all, where every record is.
         """
 
     @abstractmethod

@@ -42,6 +42,7 @@ class Files(Source):
         return [_name(self._pictures[i], i) for i in indices.tolist()]
 
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
+        paths = [""] * len(indices)
         for place, i in enumerate(indices.tolist()):
             picture = self._pictures[i]
             if isinstance(picture, np.ndarray):
@@ -49,8 +50,8 @@ class Files(Source):
             elif isinstance(picture, bytes):
                 records.set_bytes(place, picture)
             else:
-                records.set_bytes(place, _bytes_of(picture))
-        return ()
+                paths[place] = picture
+        return paths
 
     def targets(self, indices: Ints) -> NDArray[Any] | None:
         return None
@@ -73,11 +74,3 @@ def _loaded(picture: PictureLike, k: int) -> str | bytes | NDArray[Any]:
 
 def _name(picture: str | bytes | NDArray[Any], k: int) -> str:
     return picture if isinstance(picture, str) else f"pictures[{k}]"
-
-
-def _bytes_of(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}") from error
