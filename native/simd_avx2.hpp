@@ -84,6 +84,8 @@ struct Vec {
         return _mm256_cvtepi32_ps(_mm256_shuffle_epi8(pixel, _mm256_broadcastsi128_si256(bytes)));
     }
 
+    static void prefetch(const std::uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+
     static void store_u8(std::uint8_t* p, I v) {
         const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
         _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));

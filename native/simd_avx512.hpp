@@ -79,6 +79,8 @@ struct Vec {
         return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(pixel, _mm512_broadcast_i32x4(bytes)));
     }
 
+    static void prefetch(const std::uint8_t* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+
     static void store_u8(std::uint8_t* p, I v) {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
     }

@@ -77,6 +77,14 @@ struct Vec {
         return static_cast<float>(static_cast<std::uint32_t>(pixel) >> (8 * C) & 255);
     }
 
+    static void prefetch(const std::uint8_t* p) {
+#if defined(__GNUC__)
+        __builtin_prefetch(p);
+#else
+        (void)p;
+#endif
+    }
+
     static void store_u8(std::uint8_t* p, I v) { *p = static_cast<std::uint8_t>(v); }
     static void store_half(std::uint16_t* p, F v) { *p = to_half(v); }
     static void store_rgb(float* p, F r, F g, F b) { p[0] = r, p[1] = g, p[2] = b; }

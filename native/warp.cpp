@@ -41,7 +41,8 @@ int shrunk_size(int size, double factor) {
 
 Margin border_margin(const Warp& warp, int height, int width) {
     const double* const m = warp.matrix;
-    if (warp.indexed || is_aligned(m) || m[6] != 0 || m[7] != 0 || m[8] != 1 || warp.interpolation != Interpolation::bilinear) return {};
+    if (warp.interpolation != Interpolation::bilinear) return {};
+    if (warp.indexed ? warp.exact || warp.border == Border::wrap : is_aligned(m) || m[6] != 0 || m[7] != 0 || m[8] != 1) return {};
     if (warp.antialias) {
         double fx, fy;
         shrink_factors(warp, fx, fy);
@@ -49,18 +50,24 @@ Margin border_margin(const Warp& warp, int height, int width) {
     }
     // The centres of the output's corners bound what is sampled, and each reads its right and lower neighbour too. Rows
     // are sampled in whole blocks.
-    const double right = round_up(warp.width, kBlock) - 0.5, bottom = warp.height - 0.5;
-    const auto low = [&](const double* row) { return std::min(row[0] * 0.5, row[0] * right) + std::min(row[1] * 0.5, row[1] * bottom) + row[2] - 0.5; };
-    const auto high = [&](const double* row) { return std::max(row[0] * 0.5, row[0] * right) + std::max(row[1] * 0.5, row[1] * bottom) + row[2] - 0.5; };
+    const double begin = warp.indexed ? 0.0 : 0.5;
+    const double right = round_up(warp.width, kBlock) - 1 + begin, bottom = warp.height - 1 + begin;
+    // An indexed matrix has rows first.
+    const double *const to_x = warp.indexed ? m + 3 : m, *const to_y = warp.indexed ? m : m + 3;
+    const int of_x = warp.indexed ? 1 : 0, of_y = 1 - of_x;
+    const auto low = [&](const double* row) { return std::min(row[of_x] * begin, row[of_x] * right) + std::min(row[of_y] * begin, row[of_y] * bottom) + row[2] - begin; };
+    const auto high = [&](const double* row) { return std::max(row[of_x] * begin, row[of_x] * right) + std::max(row[of_y] * begin, row[of_y] * bottom) + row[2] - begin; };
     const auto before = [](double from, int size) { return from < -size || !(from < size) ? -1 : std::max(0, -static_cast<int>(std::floor(from - 0.01))); };
     const auto after = [](double to, int size) { return to > 2 * size - 3 || !(to > -size) ? -1 : std::max(0, static_cast<int>(std::floor(to + 0.01)) + 2 - size); };
-    const Margin margin{before(low(m), width), before(low(m + 3), height), after(high(m), width), after(high(m + 3), height)};
+    const Margin margin{before(low(to_x), width), before(low(to_y), height), after(high(to_x), width), after(high(to_y), height)};
     if (margin.left < 0 || margin.top < 0 || margin.right < 0 || margin.bottom < 0) return {};
     return margin;
 }
 
 void lay_border(Picture& picture, const Margin& margin, const Warp& warp) {
     const Region held = picture.held;
+    // An indexed warp fills what lies outside by itself, and blends nothing of it with the edge.
+    const Border border = warp.indexed && warp.border == Border::constant ? Border::replicate : warp.border;
     Region all = held;
     // Where the held part does not reach the picture's edge, nothing beyond that edge is sampled.
     if (held.x0 == 0) all.x0 = -margin.left;
@@ -69,7 +76,7 @@ void lay_border(Picture& picture, const Margin& margin, const Warp& warp) {
     if (held.y1 == picture.height) all.y1 += margin.bottom;
     auto* const first = const_cast<std::uint8_t*>(picture.data) + (all.y0 - held.y0) * picture.row_stride + 4 * (all.x0 - held.x0);
     std::uint8_t outside[4];
-    for (int c = 0; c < 4; ++c) outside[c] = static_cast<std::uint8_t>(warp.fill[c]);
+    for (int c = 0; c < 4; ++c) outside[c] = border == Border::constant ? static_cast<std::uint8_t>(warp.fill[c]) : 0;
     const auto row_of = [&](int y) { return first + (y - all.y0) * picture.row_stride; };
     // What each column beside the picture reads, as an offset in its row; the same for all rows.
     struct Column {
@@ -79,17 +86,17 @@ void lay_border(Picture& picture, const Margin& margin, const Warp& warp) {
     for (int x = all.x0; x < all.x1; ++x) {
         if (x == held.x0) x = held.x1;
         if (x == all.x1) break;
-        const int source = border_index(warp.border, x, picture.width);
+        const int source = border_index(border, x, picture.width);
         const std::ptrdiff_t from = source < 0 ? -1 : 4 * (std::clamp(source, held.x0, held.x1 - 1) - all.x0);
         columns.push_back({4 * (x - all.x0), from});
     }
-    const bool constant = warp.border == Border::constant;
+    const bool constant = border == Border::constant;
     for (int y = held.y0; y < held.y1; ++y) {
         std::uint8_t* const row = row_of(y);
         for (const Column& column : columns) std::memcpy(row + column.to, constant ? outside : row + column.from, 4);
     }
     const auto fill_row = [&](int y) {
-        const int source = border_index(warp.border, y, picture.height);
+        const int source = border_index(border, y, picture.height);
         std::uint8_t* const row = row_of(y);
         if (source >= 0) {
             std::memcpy(row, row_of(std::clamp(source, held.y0, held.y1 - 1)), 4 * static_cast<std::size_t>(all.width()));
