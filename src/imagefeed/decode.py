@@ -28,7 +28,9 @@ MOST_PIXELS = Image.MAX_IMAGE_PIXELS or 89_478_485
 _MODES: dict[Color, str] = {"rgb": "RGB", "gray": "L"}
 
 
-def read(picture: str | os.PathLike[str] | bytes, *, color: Color = "rgb", most_pixels: int = MOST_PIXELS) -> NDArray[np.uint8]:
+def read(
+    picture: str | os.PathLike[str] | bytes, *, color: Color = "rgb", most_pixels: int = MOST_PIXELS
+) -> NDArray[np.uint8]:
     """One whole picture, upright as its EXIF orientation says.
 
         >>> from imagefeed import read
@@ -73,7 +75,7 @@ def decode_foreign(data: bytes, name: str, *, color: Color, most_pixels: int) ->
     """A picture that is no ordinary JPEG; arguments and errors as for `read`."""
     if not data:
         raise DecodeError(name, "the file is empty")
-    known = [format for format in FORMATS if format in _formats()]
+    known = [kind for kind in FORMATS if kind in _formats()]
     try:
         with Image.open(io.BytesIO(data), formats=known) as image:
             width, height = image.size

@@ -34,7 +34,11 @@ T = TypeVar("T")
 # How long a wait may keep Ctrl-C waiting, in milliseconds.
 PATIENCE = 50
 _PLAN_FAULT = 4
-_NUMPY_DTYPES: dict[Dtype, type[np.generic]] = {"uint8": np.uint8, "float16": np.float16, "float32": np.float32}
+_NUMPY_DTYPES: dict[Dtype, type[np.generic]] = {
+    "uint8": np.uint8,
+    "float16": np.float16,
+    "float32": np.float32,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,15 @@ class Engine:
     """What turns records into batches; made once by a loader, used by every epoch."""
 
     def __init__(
-        self, source: Source, pipeline: Pipeline, *, threads: int, seed: int, dtype: Dtype, layout: Layout, most_pixels: int
+        self,
+        source: Source,
+        pipeline: Pipeline,
+        *,
+        threads: int,
+        seed: int,
+        dtype: Dtype,
+        layout: Layout,
+        most_pixels: int,
     ) -> None:
         self.source = source
         self.stages = pipeline.stages()
@@ -99,19 +111,28 @@ class Engine:
 
     def final_program(self, group: Group, epoch: int) -> tuple[_native.Program, tuple[int, int], int]:
         """Do everything but the last render: its program, and the height, width and channels of its pictures."""
-        current: Plan | None = None
-        for current in self.plans(group, epoch):
-            pass
-        assert current is not None
+        current = list(self.plans(group, epoch))[-1]
         color = self.source.color == "rgb"
         channels = self._channels(group)
         if current.host is None:
             size = self._common_size(group, current.sizes)
             return program(current, color=color, dtype=self.dtype, layout=self.layout), size, channels
         size = self._common_size(group, group.records.sizes())
-        return store([PLAIN], len(group.indices), color=color, dtype=self.dtype, layout=self.layout), size, channels
+        return (
+            store([PLAIN], len(group.indices), color=color, dtype=self.dtype, layout=self.layout),
+            size,
+            channels,
+        )
 
-    def render(self, group: Group, native: _native.Program, size: tuple[int, int], channels: int, first: int, count: int) -> Rendering:
+    def render(
+        self,
+        group: Group,
+        native: _native.Program,
+        size: tuple[int, int],
+        channels: int,
+        first: int,
+        count: int,
+    ) -> Rendering:
         """Begin to render `count` records of a group, from `first` on, into a batch."""
         shape = (count, *size, channels) if self.layout == "nhwc" else (count, channels, *size)
         dtype = np.dtype(_NUMPY_DTYPES[self.dtype])
@@ -177,7 +198,10 @@ class Engine:
     def _decode(self, group: Group, row: int) -> NDArray[np.uint8] | DecodeError:
         try:
             return decode_foreign(
-                group.records.bytes(row), self._name(group, row), color=self.source.color, most_pixels=self.most_pixels
+                group.records.bytes(row),
+                self._name(group, row),
+                color=self.source.color,
+                most_pixels=self.most_pixels,
             )
         except DecodeError as error:
             return error

@@ -32,8 +32,18 @@ _ORDERED_TOGETHER = 64
 _LARGEST_SEED = 2**64 - 1
 # What a loader is made of again, in another process.
 _ARGUMENTS = (
-    "batch_size", "shuffle", "seed", "drop_last", "dtype", "layout", "threads", "prefetch", "on_error", "max_bad", "max_pixels"
-)  # fmt: skip
+    "batch_size",
+    "shuffle",
+    "seed",
+    "drop_last",
+    "dtype",
+    "layout",
+    "threads",
+    "prefetch",
+    "on_error",
+    "max_bad",
+    "max_pixels",
+)
 
 
 class Loader(KerasProtocol):
@@ -133,7 +143,9 @@ class Loader(KerasProtocol):
         self._engine: Engine | None = None
         self._lock = threading.Lock()
         if len(self) == 0:
-            raise SourceError(f"{source!r} has no whole batch of {batch_size}; lower batch_size or pass drop_last=False")
+            raise SourceError(
+                f"{source!r} has no whole batch of {batch_size}; lower batch_size or pass drop_last=False"
+            )
 
     # -------------------------------------------------------------------------------------------- a sequence
 

@@ -66,4 +66,11 @@ def _add_warp(result: _native.Program, warp: Warp) -> None:
     if warp.size is None:
         raise PlanError("a warp was not given a size before it was to be run")
     fill = [float(warp.fill)]
-    result.warp(warp.matrix, warp.size, _INTERPOLATIONS[warp.interpolation], _BORDERS[warp.border], fill, warp.antialias)
+    result.warp(
+        warp.matrix,
+        warp.size,
+        _INTERPOLATIONS[warp.interpolation],
+        _BORDERS[warp.border],
+        fill,
+        warp.antialias,
+    )

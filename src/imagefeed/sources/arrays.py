@@ -39,7 +39,7 @@ class Arrays(Source):
 
     def __init__(self, images: NDArray[Any], targets: NDArray[Any] | None, classes: Sequence[str]) -> None:
         images = np.asarray(images)
-        if images.dtype not in (np.uint8, np.float32):
+        if images.dtype.name not in ("uint8", "float32"):
             raise SourceError(
                 f"arrays: images are {images.dtype}; expected uint8 or float32 levels from 0 to 255, "
                 "as by images.astype('float32')"
@@ -48,13 +48,17 @@ class Arrays(Source):
             images = images[..., None]
         if images.ndim != 4 or 0 in images.shape:
             shape = "x".join(map(str, images.shape))
-            raise SourceError(f"arrays: images have shape {shape}; expected (n, height, width, channels), none of them 0")
+            raise SourceError(
+                f"arrays: images have shape {shape}; expected (n, height, width, channels), none of them 0"
+            )
         if images.shape[-1] > MOST_CHANNELS:
             raise SourceError(f"arrays: images have {images.shape[-1]} channels; at most {MOST_CHANNELS} can be used")
         self._images = np.ascontiguousarray(images)
         self._targets = None if targets is None else np.asarray(targets)
         if self._targets is not None and (self._targets.ndim == 0 or len(self._targets) != len(images)):
-            raise SourceError(f"arrays: {len(images)} images but targets of shape {self._targets.shape}; expected one for each")
+            raise SourceError(
+                f"arrays: {len(images)} images but targets of shape {self._targets.shape}; expected one for each"
+            )
         self.classes = tuple(classes)
         self.color = "gray" if images.shape[-1] == 1 else "rgb"
 

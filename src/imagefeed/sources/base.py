@@ -69,7 +69,7 @@ class Source(ABC):
     def class_counts(self) -> dict[str, int]:
         """How many records each class has."""
         found = self.class_indices(np.arange(len(self)))
-        counts = Counter(() if found is None else found.tolist())
+        counts: Counter[int] = Counter([] if found is None else found.tolist())
         return {name: counts[k] for k, name in enumerate(self.classes)}
 
     def split(self, *, validation: float = 0.2, seed: int = 0, by: By | None = None) -> tuple[Source, Source]:

@@ -14,7 +14,7 @@ from imagefeed.decode import Color
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import MOST_CHANNELS, Ints, Source
 
-PictureLike: TypeAlias = "str | os.PathLike[str] | bytes | NDArray[Any]"
+PictureLike: TypeAlias = str | os.PathLike[str] | bytes | NDArray[Any]
 """A path, the bytes of a file, or a uint8 or float32 array (height, width, channels)."""
 
 
@@ -25,7 +25,7 @@ class Files(Source):
         if not pictures:
             raise SourceError("expected at least one picture, got none")
         self.color = color
-        self._pictures = [_loaded(picture, k) for k, picture in enumerate(pictures)]
+        self._pictures: list[str | bytes | NDArray[Any]] = [_loaded(picture, k) for k, picture in enumerate(pictures)]
 
     def __len__(self) -> int:
         return len(self._pictures)
@@ -62,7 +62,7 @@ def _loaded(picture: PictureLike, k: int) -> str | bytes | NDArray[Any]:
         return picture
     if not isinstance(picture, np.ndarray):
         return os.fspath(picture)
-    if picture.ndim not in (2, 3) or 0 in picture.shape or picture.dtype not in (np.uint8, np.float32):
+    if picture.ndim not in (2, 3) or 0 in picture.shape or picture.dtype.name not in ("uint8", "float32"):
         shape = "x".join(map(str, picture.shape))
         raise SourceError(
             f"pictures[{k}]: is {picture.dtype} of {shape}; expected uint8 or float32 (height, width, channels)"

@@ -19,7 +19,22 @@ from imagefeed.sources.base import Ints, Source
 Labels: TypeAlias = Literal["int", "categorical", "binary"]
 
 SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".ppm", ".pgm", ".pnm")
+    (
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".webp",
+        ".gif",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".avif",
+        ".ppm",
+        ".pgm",
+        ".pnm",
+    )
 )
 
 
@@ -75,7 +90,12 @@ class Folder(Source):
     """What `folder` returns. Holds the names of the files, and reads none of them."""
 
     def __init__(
-        self, root: Path, classes: tuple[str, ...], files: Sequence[list[str]], labels: Labels | None, color: Color
+        self,
+        root: Path,
+        classes: tuple[str, ...],
+        files: Sequence[list[str]],
+        labels: Labels | None,
+        color: Color,
     ) -> None:
         self.root = root
         self.classes = classes if labels is not None else ()
