@@ -36,7 +36,7 @@ class Files(Source):
     @property
     def channels(self) -> int:
         first = self._pictures[0]
-        return first.shape[-1] if isinstance(first, np.ndarray) else super().channels
+        return super().channels if isinstance(first, str | bytes) else first.shape[-1]
 
     def names(self, indices: Ints) -> list[str]:
         return [_name(self._pictures[i], i) for i in indices.tolist()]
@@ -45,12 +45,12 @@ class Files(Source):
         paths = [""] * len(indices)
         for place, i in enumerate(indices.tolist()):
             picture = self._pictures[i]
-            if isinstance(picture, np.ndarray):
-                records.set_array(place, picture)
-            elif isinstance(picture, bytes):
+            if isinstance(picture, bytes):
                 records.set_bytes(place, picture)
-            else:
+            elif isinstance(picture, str):
                 paths[place] = picture
+            else:
+                records.set_array(place, picture)
         return paths
 
     def targets(self, indices: Ints) -> NDArray[Any] | None:
