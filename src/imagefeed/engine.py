@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
-from imagefeed.decode import decode_foreign
 from imagefeed.errors import DecodeError, PlanError
 from imagefeed.ops import Host
 from imagefeed.pipeline import Pipeline, Stage
@@ -197,6 +196,8 @@ class Engine:
 
     def _decode(self, group: Group, row: int) -> NDArray[np.uint8] | DecodeError:
         try:
+            from imagefeed.foreign import decode_foreign  # Pillow: not before it is needed
+
             return decode_foreign(
                 group.records.bytes(row),
                 self._name(group, row),
