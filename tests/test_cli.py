@@ -45,9 +45,7 @@ def command(*arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def save(
-    path: Path, size: tuple[int, int], color: object = RED, mode: str = "RGB", **options: object
-) -> None:
+def save(path: Path, size: tuple[int, int], color: object = RED, mode: str = "RGB", **options: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new(mode, (size[1], size[0]), color).save(path, **options)  # pyright: ignore[reportArgumentType]
 
@@ -231,9 +229,7 @@ def test_demo_from_photographs_to_a_prediction(tmp_path: Path) -> None:
         save(tmp_path / "photos" / "blue" / f"{k}.jpg", (80, 60), (0, 3 * k, 200 + 4 * k))
     (tmp_path / "photos" / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     output = tmp_path / "out"
-    result = command(
-        "demo", tmp_path / "photos", "-o", output, "--size", 32, "--epochs", 3, "--batch-size", 8
-    )
+    result = command("demo", tmp_path / "photos", "-o", output, "--size", 32, "--epochs", 3, "--batch-size", 8)
     assert result.returncode == 0, result.stderr
     for words in ("left out red/broken.jpg", "no figure: it stopped", "validation accuracy", "95 % interval"):
         assert words in result.stdout
@@ -242,7 +238,8 @@ def test_demo_from_photographs_to_a_prediction(tmp_path: Path) -> None:
     assert figures["speed"]["ours"] > 0
     assert figures["speed"]["theirs"] is None  # Keras's generator stops at the broken file
     assert (output / "contact-sheet.png").stat().st_size > 1000
-    prediction = figures["prediction"]
+    assert len(figures["predictions"]) == 4
+    prediction = figures["predictions"][0]
     pipeline = eval(figures["pipeline"], vars(feed))
     keras = load_keras()
     pixels = feed.render(Path(prediction["file"]).read_bytes(), pipeline)
@@ -260,9 +257,7 @@ def test_the_race_runs_both(tmp_path: Path) -> None:
     for name, color in (("a", RED), ("b", GREEN)):
         save(tmp_path / name / "1.jpg", (40, 40), color)
     notes: list[str] = []
-    found = race(
-        feed.folder(tmp_path), tmp_path, size=32, batch_size=2, rounds=2, seconds=0.05, advance=notes.append
-    )
+    found = race(feed.folder(tmp_path), tmp_path, size=32, batch_size=2, rounds=2, seconds=0.05, advance=notes.append)
     assert found.ours > 0
     assert found.theirs is not None
     assert found.theirs > 0

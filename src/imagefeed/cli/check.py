@@ -22,13 +22,9 @@ _LISTED = 20  # of what may be thousands; --json has them all
 def check(
     folder: Annotated[
         Path,
-        typer.Argument(
-            metavar="FOLDER", help="Pictures, in a sub-folder for every class, or without classes."
-        ),
+        typer.Argument(metavar="FOLDER", help="Pictures, in a sub-folder for every class, or without classes."),
     ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print everything as JSON, every file by name.")
-    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, every file by name.")] = False,
 ) -> None:
     """Count, measure and decode the pictures of a folder, and name those that cannot be read.
 
@@ -70,9 +66,7 @@ def _show(found: Scan) -> None:
     out = console.out
     classes: dict[str, int] = facts["classes"]
     named = f" in {len(classes)} classes" if classes else ""
-    out.print(
-        f"[bold]{escape(str(found.folder))}[/]: {facts['files']} files{named}, {facts['bytes'] / 1e6:,.1f} MB"
-    )
+    out.print(f"[bold]{escape(str(found.folder))}[/]: {facts['files']} files{named}, {facts['bytes'] / 1e6:,.1f} MB")
     if classes:
         table = Table("class", box=None, pad_edge=False)
         table.add_column("files", justify="right")

@@ -1,4 +1,4 @@
-"""`imagefeed demo`: the main job, from a folder of photographs to a trained model and a prediction."""
+"""`imagefeed demo`: the main job, from a folder of photographs to a trained model and predictions."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source, Subset, folder
 
 _STEPS = 5
+_PREDICTIONS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,27 +66,23 @@ def demo(
             help="Your photographs, a sub-folder for every class; else those of scikit-image and -learn.",
         ),
     ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where results go.")] = Path(
-        "imagefeed-demo"
-    ),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where results go.")] = Path("imagefeed-demo"),
     size: Annotated[int, typer.Option(min=32, help="Height and width of what the model sees.")] = 96,
     epochs: Annotated[int, typer.Option(min=1, help="How often the model sees every photograph.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="How many photographs a batch has.")] = 32,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Of the split, the draws and the model's first weights.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split, the draws and the model's first weights.")] = 0,
 ) -> None:
     """Train a small Keras model on photographs, and see every part of it.
 
-    Leaves a contact sheet, the trained model, a prediction from the bytes of a file, and all figures as JSON.
+    Leaves a contact sheet, the trained model, and all figures with some predictions from the bytes of files as JSON.
     """
     keras = load_keras()
     keras.utils.set_random_seed(seed)
     job = _photographs(photos, output, size, epochs, batch_size, seed)
     _contact_sheet(job)
     speed = _speed(job)
-    model, outcome = _training(keras, job)
-    prediction = _prediction(keras, model, job)
+    outcome = _training(keras, job)
+    predictions = _predictions(keras, job)
     figures = {
         "classes": list(job.training.classes),
         "training": len(job.training),
@@ -94,7 +91,7 @@ def demo(
         "keras": {"version": keras.__version__, "backend": keras.backend.backend()},
         "speed": asdict(speed),
         "outcome": asdict(outcome),
-        "prediction": prediction,
+        "predictions": predictions,
     }
     (output / "figures.json").write_text(json.dumps(figures, indent=2, ensure_ascii=False), encoding="utf-8")
     left = ", ".join(sorted(one.name for one in output.iterdir()))
@@ -104,9 +101,7 @@ def demo(
 # --------------------------------------------------------------------------------------------- the steps
 
 
-def _photographs(
-    photos: Path | None, output: Path, size: int, epochs: int, batch_size: int, seed: int
-) -> Job:
+def _photographs(photos: Path | None, output: Path, size: int, epochs: int, batch_size: int, seed: int) -> Job:
     if photos is None:
         with console.counting("cutting photographs") as advance:
             write_photographs(output / "photographs", advance=advance)
@@ -114,9 +109,7 @@ def _photographs(
     _heading(1, "Photographs")
     source = _readable(photos)
     training, validation = source.split(validation=0.2, seed=seed)
-    _say(
-        f"{len(training)} to train on, {len(validation)} to validate with: 20 % of each class, by seed {seed}"
-    )
+    _say(f"{len(training)} to train on, {len(validation)} to validate with: 20 % of each class, by seed {seed}")
     output.mkdir(parents=True, exist_ok=True)
     return Job(
         photos=photos,
@@ -180,7 +173,7 @@ def _speed(job: Job) -> Race:
     return result
 
 
-def _training(keras: Any, job: Job) -> tuple[Any, Outcome]:
+def _training(keras: Any, job: Job) -> Outcome:
     model = small_model(keras, job.size, len(job.training.classes))
     training = Loader(
         job.training,
@@ -199,30 +192,33 @@ def _training(keras: Any, job: Job) -> tuple[Any, Outcome]:
     rate = f", {outcome.images_per_second:,.0f} images/s" if outcome.images_per_second else ""
     _say(f"{job.epochs} epochs in {outcome.seconds:,.0f} s{rate}; the model is in {path}")
     _say(_judged(outcome.validation_accuracy, job.validation), markup=True)
-    return model, outcome
+    return outcome
 
 
-def _prediction(keras: Any, model: Any, job: Job) -> dict[str, Any]:
-    """What the saved model says of one file that it was not trained on, from its bytes."""
-    del model  # what is asked is the model that was saved
-    saved = keras.models.load_model(job.output / "model.keras")
-    chosen = np.random.Generator(np.random.Philox(key=job.seed)).integers(len(job.validation), size=1)
-    file = job.validation.names(chosen)[0]
-    pixels = render(Path(file).read_bytes(), job.pipeline)
-    scores = np.asarray(saved.predict(pixels, verbose=0))[0]
-    order = np.argsort(-scores)
-    classes = job.validation.classes
-    truth = job.validation.class_indices(chosen)
-    assert truth is not None  # the folder has classes
-    _heading(5, "A prediction from the bytes of a file that the model was not trained on")
-    _say(f"{file}: " + ", ".join(f"{classes[k]} {scores[k]:.0%}" for k in order[:3]))
-    _say("which is right" if order[0] == truth[0] else f"which is wrong: it is in {classes[truth[0]]}")
-    return {
-        "file": file,
-        "class": classes[truth[0]],
-        "predicted": classes[order[0]],
-        "probabilities": {classes[k]: float(scores[k]) for k in order},
-    }
+def _predictions(keras: Any, job: Job) -> list[dict[str, Any]]:
+    """What the saved model says of some files that it was not trained on, from their bytes."""
+    model = keras.models.load_model(job.output / "model.keras")
+    generator = np.random.Generator(np.random.Philox(key=job.seed))
+    shown = min(_PREDICTIONS, len(job.validation))
+    chosen = Subset(job.validation, generator.choice(len(job.validation), shown, replace=False))
+    pictures = [Path(file).read_bytes() for file in chosen.files]
+    scores = np.asarray(model.predict(render(pictures, job.pipeline), verbose=0))
+    _heading(5, "Predictions from the bytes of files that the model was not trained on")
+    found: list[dict[str, Any]] = []
+    for file, truth, row in zip(chosen.files, np.asarray(chosen.labels), scores, strict=True):
+        order = np.argsort(-row)
+        named = ", ".join(f"{chosen.classes[k]} {row[k]:.0%}" for k in order[:3])
+        mark = "[green]right[/]" if order[0] == truth else "[red]wrong[/]"
+        _say(f"{mark}  {escape(str(Path(file).relative_to(job.photos)))}: {escape(named)}", markup=True)
+        found.append(
+            {
+                "file": file,
+                "class": chosen.classes[truth],
+                "predicted": chosen.classes[order[0]],
+                "probabilities": {chosen.classes[k]: float(row[k]) for k in order},
+            }
+        )
+    return found
 
 
 # ---------------------------------------------------------------------------------------------- in words

@@ -21,21 +21,13 @@ from imagefeed.pipeline import Pipeline
 def preview(
     folder: Annotated[
         Path,
-        typer.Argument(
-            metavar="FOLDER", help="Pictures, in a sub-folder for every class, or without classes."
-        ),
+        typer.Argument(metavar="FOLDER", help="Pictures, in a sub-folder for every class, or without classes."),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The picture to write: .png, .jpg or .webp.")
-    ],
-    size: Annotated[
-        int, typer.Option(min=1, help="Height and width of what the default pipeline makes.")
-    ] = 224,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write: .png, .jpg or .webp.")],
+    size: Annotated[int, typer.Option(min=1, help="Height and width of what the default pipeline makes.")] = 224,
     pipeline: Annotated[
         str | None,
-        typer.Option(
-            help="A pipeline of yours as MODULE:NAME, found from this folder; else one for photographs."
-        ),
+        typer.Option(help="A pipeline of yours as MODULE:NAME, found from this folder; else one for photographs."),
     ] = None,
     photographs: Annotated[int, typer.Option("--rows", min=1, help="How many photographs.")] = 6,
     draws: Annotated[int, typer.Option(min=1, help="How many draws of each.")] = 5,

@@ -48,9 +48,7 @@ def small_model(keras: Any, size: int, classes: int) -> Any:
     return keras.Model(pictures, layers.Dense(classes, activation="softmax")(x))
 
 
-def train(
-    keras: Any, model: Any, training: Loader, validation: Loader, *, epochs: int, bar: Progress
-) -> Outcome:
+def train(keras: Any, model: Any, training: Loader, validation: Loader, *, epochs: int, bar: Progress) -> Outcome:
     """Fit a model, and show it on a progress bar.
 
     Nothing is chosen by the validation pictures (no early stop, no best epoch): their accuracy is honest.
@@ -76,9 +74,7 @@ def train(
 
     shown = keras.callbacks.LambdaCallback(on_train_batch_end=on_batch_end, on_epoch_end=on_epoch_end)
     start = time.perf_counter()
-    history = model.fit(
-        training, validation_data=validation, epochs=epochs, callbacks=[shown], verbose=0
-    ).history
+    history = model.fit(training, validation_data=validation, epochs=epochs, callbacks=[shown], verbose=0).history
     counted = len(training) * training.batch_size * (epochs - 1)
     return Outcome(
         accuracy=history["accuracy"][-1],
