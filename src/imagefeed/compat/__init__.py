@@ -1,6 +1,6 @@
 """The ImageDataGenerator family of Keras: the same names, arguments and pictures, many times faster.
 
-    from imagefeed import ImageDataGenerator            # was: from keras.preprocessing.image import ImageDataGenerator
+from imagefeed import ImageDataGenerator            # was: from keras.preprocessing.image import ImageDataGenerator
 """
 
 from imagefeed.compat.affine import apply_affine_transform

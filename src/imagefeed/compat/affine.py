@@ -80,7 +80,13 @@ def apply_affine_transform(
 
 
 def transform(
-    image: NDArray[Any], matrix: NDArray[np.float64], *, size: tuple[int, ...], fill_mode: FillMode, cval: float, order: int
+    image: NDArray[Any],
+    matrix: NDArray[np.float64],
+    *,
+    size: tuple[int, ...],
+    fill_mode: FillMode,
+    cval: float,
+    order: int,
 ) -> NDArray[Any]:
     """SciPy's `affine_transform` of every channel.
 
@@ -102,7 +108,9 @@ def transform(
     records.set_array(0, source)
     program = _native.Program(1)
     program.begin_pass()
-    program.affine(np.ascontiguousarray(matrix[None]), np.array([size], np.int64), order == 1, BORDERS[fill_mode], [cval])
+    program.affine(
+        np.ascontiguousarray(matrix[None]), np.array([size], np.int64), order == 1, BORDERS[fill_mode], [cval]
+    )
     program.store(2, 0, [1.0], [0.0])
     out = np.empty((1, *size, image.shape[2]), np.float32)
     wait(workers().pool.render(records, program, 0, out))
@@ -110,7 +118,13 @@ def transform(
 
 
 def by_scipy(
-    image: NDArray[Any], matrix: NDArray[np.float64], *, size: tuple[int, ...], fill_mode: FillMode, cval: float, order: int
+    image: NDArray[Any],
+    matrix: NDArray[np.float64],
+    *,
+    size: tuple[int, ...],
+    fill_mode: FillMode,
+    cval: float,
+    order: int,
 ) -> NDArray[Any]:
     """The same as `transform`, by SciPy itself.
 
@@ -118,7 +132,7 @@ def by_scipy(
         ImportError: SciPy is not installed.
     """
     try:
-        from scipy import ndimage  # pyright: ignore[reportMissingImports, reportMissingModuleSource, reportUnknownVariableType]
+        from scipy import ndimage  # pyright: ignore[reportMissingTypeStubs, reportMissingImports]
     except ImportError as error:
         raise ImportError(
             f"interpolation_order={order} is computed by SciPy, which is not installed: pip install scipy, "

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from imagefeed.compat.file_iterator import FileIterator
 from imagefeed.compat.images import DataFormat, validate_filename
 from imagefeed.compat.splits import ordered_split, shuffled_split
+from imagefeed.compat.table import Table
 
 if TYPE_CHECKING:
     from imagefeed.compat.generator import ImageDataGenerator
@@ -87,7 +87,7 @@ class DataFrameIterator(FileIterator):
         )  # fmt: skip
         self.directory = os.fspath(directory or "")
         self.class_mode = class_mode
-        table = _Table(dataframe)
+        table = Table(dataframe)
         self._check(table, x_col, y_col, weight_col, classes)
         rows = self._existing(table, x_col) if validate_filenames else np.arange(len(table))
         if class_mode in _WITH_CLASSES:
@@ -120,7 +120,7 @@ class DataFrameIterator(FileIterator):
     # ---------------------------------------------------------------------------------------------- its parts
 
     def _check(
-        self, table: _Table, x_col: str, y_col: str | Sequence[str], weight_col: str | None, classes: Sequence[str] | None
+        self, table: Table, x_col: str, y_col: Any, weight_col: str | None, classes: Sequence[str] | None
     ) -> None:
         mode = self.class_mode
         if mode not in self.allowed_class_modes:
@@ -128,36 +128,46 @@ class DataFrameIterator(FileIterator):
             raise ValueError(f"Invalid class_mode: {mode}; expected one of: {modes}")
         if mode == "multi_output" and not isinstance(y_col, list):
             raise TypeError(f'If class_mode="{mode}", y_col must be a list. Received {type(y_col).__name__}.')
-        if not all(isinstance(name, str) for name in table.column(x_col)):
+        if not table.holds(x_col, str):
             raise TypeError(f"All values in column x_col={x_col} must be strings.")
-        if mode in ("binary", "sparse") and not all(isinstance(label, str) for label in table.column(cast(str, y_col))):
-            raise TypeError(f'If class_mode="{mode}", y_col="{y_col}" column values must be strings.')
-        if mode == "binary":
-            given = len(set(classes or table.column(cast(str, y_col))))
-            if given != 2:
-                raise ValueError(f'If class_mode="binary" there must be 2 classes. Found {given} classes.')
-        elif mode == "categorical":
-            if not all(isinstance(label, str | list | tuple) for label in table.column(cast(str, y_col))):
-                raise TypeError(f'If class_mode="{mode}", y_col="{y_col}" column values must be type string, list or tuple.')
-        elif classes and mode not in _WITH_CLASSES:
+        if mode in _WITH_CLASSES:
+            self._check_classes(table, y_col, classes)
+        elif classes:
             warnings.warn(f'`classes` will be ignored given the class_mode="{mode}"', stacklevel=4)
         if weight_col is not None and table.values(weight_col).dtype.kind not in "biuf":
             raise TypeError(f"Column weight_col={weight_col} must be numeric.")
 
-    def _existing(self, table: _Table, x_col: str) -> NDArray[np.int64]:
-        paths = [os.path.join(self.directory, name) for name in table.column(x_col)]
+    def _check_classes(self, table: Table, y_col: str, classes: Sequence[str] | None) -> None:
+        start = f'If class_mode="{self.class_mode}", y_col="{y_col}" column values must be'
+        if self.class_mode == "categorical":
+            if not table.holds(y_col, str | list | tuple):
+                raise TypeError(f"{start} type string, list or tuple.")
+            return
+        if not table.holds(y_col, str):
+            raise TypeError(f"{start} strings.")
+        given = len(set(classes or table.column(y_col)))
+        if self.class_mode == "binary" and given != 2:
+            raise ValueError(f'If class_mode="binary" there must be 2 classes. Found {given} classes.')
+
+    def _existing(self, table: Table, x_col: str) -> NDArray[np.int64]:
+        paths = [os.path.join(self.directory, cast(str, name)) for name in table.column(x_col)]
         good = np.array([validate_filename(path, self.white_list_formats) for path in paths], bool)
         bad = int((~good).sum())
         if bad:
             warnings.warn(
-                f'Found {bad} invalid image filename(s) in x_col="{x_col}". These filename(s) will be ignored.', stacklevel=4
+                f'Found {bad} invalid image filename(s) in x_col="{x_col}". These filename(s) will be ignored.',
+                stacklevel=4,
             )
         return np.flatnonzero(good)
 
-    def _set_classes(self, table: _Table, y_col: str, classes: Sequence[str] | None, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _set_classes(
+        self, table: Table, y_col: str, classes: Sequence[str] | None, rows: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """Number the classes, and leave out the rows that have none of them."""
         labels = table.column(y_col, rows)
-        wanted = list(dict.fromkeys(classes)) if classes else sorted({name for label in labels for name in _names(label)})
+        wanted = (
+            list(dict.fromkeys(classes)) if classes else sorted({name for label in labels for name in _names(label)})
+        )
         self.class_indices = {name: k for k, name in enumerate(wanted)}
         self.num_classes = len(wanted)
         numbered: list[Any] = []
@@ -181,47 +191,6 @@ class DataFrameIterator(FileIterator):
         if has_classes:
             self.classes = [self.classes[k] for k in chosen]
         return rows[chosen]
-
-
-class _Table:
-    """The columns of a table of pandas, polars or pyarrow."""
-
-    def __init__(self, table: Any) -> None:
-        names = getattr(table, "column_names", None) or getattr(table, "columns", None)
-        if names is None:
-            raise TypeError(f"dataframe: got {type(table).__name__}; expected a table of pandas, polars or pyarrow")
-        self._table = table
-        self._names = set(names)
-
-    def __len__(self) -> int:
-        return int(self._table.shape[0])
-
-    def column(self, name: str, rows: NDArray[np.int64] | None = None) -> list[Any]:
-        """The values of a column, or of some of its rows.
-
-        Raises:
-            KeyError: There is no such column.
-        """
-        series = self._series(name)
-        method = next(method for method in ("tolist", "to_list", "to_pylist") if hasattr(series, method))
-        values = [_plain(value) for value in getattr(series, method)()]
-        return values if rows is None else [values[row] for row in rows.tolist()]
-
-    def values(self, name: str | Sequence[str]) -> NDArray[Any]:
-        """A column as an array (n,), or several as (n, columns)."""
-        if isinstance(name, str):
-            return np.asarray(self._series(name).to_numpy())
-        return np.stack([self.values(one) for one in name], axis=1)
-
-    def _series(self, name: str) -> Any:
-        if name not in self._names:
-            raise KeyError(name)
-        return self._table[name]
-
-
-def _plain(value: Any) -> Any:
-    """A path as a string, an array as a list."""
-    return os.fspath(value) if isinstance(value, Path) else value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _names(label: Any) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +75,7 @@ class DirectoryIterator(FileIterator):
         if class_mode not in self.allowed_class_modes:
             modes = ", ".join(sorted(map(repr, self.allowed_class_modes)))
             raise ValueError(f"Invalid class_mode: {class_mode}; expected one of: {modes}")
-        self.directory = directory
+        self.directory: str | os.PathLike[str] = directory
         self.class_mode = class_mode
         names = _class_folders(directory) if not classes else list(classes)
         self.class_indices = {name: k for k, name in enumerate(names)}
@@ -91,21 +91,25 @@ class DirectoryIterator(FileIterator):
         return self.classes
 
     def _list(self, names: Sequence[str], follow_links: bool) -> None:
+        root = os.fspath(cast(str, self.directory))
         self.filenames = []
         counts: list[int] = []
         for name in names:
-            files = _pictures(os.path.join(self.directory, name), follow_links)
-            chosen: Any = range(len(files))
-            generator = self.image_data_generator
-            if self.subset is not None:
-                split = shuffled_split if generator.mode == "fixed" else None
-                share, count = generator.validation_split, len(files)
-                chosen = split([0] * count, share, self.subset) if split else ordered_split(count, share, self.subset)
+            files = _pictures(os.path.join(root, name), follow_links)
+            chosen = self._chosen(len(files))
             self.filenames += [os.path.join(name, files[k]) for k in chosen]
             counts.append(len(chosen))
         self.classes: NDArray[np.int32] = np.repeat(np.arange(len(names), dtype=np.int32), counts)
-        root = os.fspath(self.directory)
         self._filepaths = [os.path.join(root, name) for name in self.filenames]
+
+    def _chosen(self, count: int) -> Sequence[int]:
+        """Which files of a class belong to the subset."""
+        if self.subset is None:
+            return range(count)
+        generator = self.image_data_generator
+        if generator.mode == "fixed":
+            return shuffled_split([0] * count, generator.validation_split, self.subset).tolist()
+        return ordered_split(count, generator.validation_split, self.subset).tolist()
 
 
 def _class_folders(directory: str | os.PathLike[str]) -> list[str]:
@@ -133,5 +137,7 @@ def _pictures(top: str, follow_links: bool) -> list[str]:
         found.append((inside, sorted(files)))
     result = [os.path.join(inside, name) for inside, files in sorted(found) for name in files]
     if any(name.lower().endswith(".tiff") for name in result):
-        warnings.warn('Using ".tiff" files with multiple bands will cause distortion. Please verify your output.', stacklevel=5)
+        warnings.warn(
+            'Using ".tiff" files with multiple bands will cause distortion. Please verify your output.', stacklevel=5
+        )
     return result

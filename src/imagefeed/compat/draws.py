@@ -7,7 +7,7 @@ stream, so a batch costs one call here; only shifts that are chosen from a list 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 import numpy as np
@@ -44,12 +44,21 @@ class Ranges:
     channel_shift: float = 0.0
     brightness: tuple[float, float] | None = None
     crop: bool = False
+    columns: tuple[Any, ...] = field(init=False, repr=False, compare=False)
+    """One entry for every number of a picture, in order: None for a uniform one, or what is chosen from."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "columns", tuple(_columns(self)))
 
     @property
     def warp(self) -> bool:
         """Whether pictures are moved other than by flips and crops."""
         return bool(
-            self.rotation or _is_set(self.width_shift) or _is_set(self.height_shift) or self.shear or self.zoom != (1, 1)
+            self.rotation
+            or _is_set(self.width_shift)
+            or _is_set(self.height_shift)
+            or self.shear
+            or self.zoom != (1, 1)
         )
 
 
@@ -91,8 +100,8 @@ def numbers(ranges: Ranges, count: int, random: np.random.RandomState) -> Floats
     Returns:
         (count, columns): uniform numbers in [0, 1), or signed choices, which `draws` understands.
     """
-    columns = _columns(ranges)
-    if not any(columns):
+    columns = ranges.columns
+    if not any(choices is not None for choices in columns):
         return random.random_sample((count, len(columns)))
     rows = np.empty((count, len(columns)))
     for row in rows:
@@ -142,7 +151,6 @@ def still(ranges: Ranges, count: int) -> Draws:
 
 
 def _columns(ranges: Ranges) -> list[Any]:
-    """One entry for every number of a picture, in order: None for a uniform one, or what is chosen from."""
     columns: list[Any] = [None] if ranges.rotation else []
     columns += [_choices(one) for one in (ranges.height_shift, ranges.width_shift) if _is_set(one)]
     columns += [None] if ranges.shear else []
@@ -161,7 +169,7 @@ def _choices(shift: Shift) -> Any:
     """What NumPy's `choice` takes: a list, or a whole number of pixels for those below it; None for a float."""
     if np.ndim(cast(Any, shift)):
         return shift
-    return int(cast(int, shift)) if isinstance(shift, int | np.integer) and shift > 0 else None
+    return int(shift) if isinstance(shift, int | np.integer) and shift > 0 else None
 
 
 def _shifts(shift: Shift, column: Floats, extent: int) -> Floats:

@@ -40,6 +40,7 @@ class FileIterator(PictureIterator):
     _together = 16
 
     directory: Any
+    color_mode: ColorMode
     class_mode: str | None
     filenames: list[str]
     class_indices: dict[str, int]

@@ -15,12 +15,14 @@ from imagefeed.statistics import Statistics
 if TYPE_CHECKING:
     from imagefeed.compat.generator import ImageDataGenerator
 
-# Arrays up to this size are measured in one piece, which gives Keras's numbers to the last bit; larger ones in pieces of
-# it, merged in double precision (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983).
+# Arrays up to this size are measured in one piece, which gives Keras's numbers to the last bit; larger ones in pieces
+# of it, merged in double precision (Chan, Golub and LeVeque, "Algorithms for computing the sample variance", 1983).
 _PIECE = 64 << 20
 
 
-def fit(generator: ImageDataGenerator, x: Any, *, augment: bool, rounds: int, random: np.random.RandomState) -> Statistics:
+def fit(
+    generator: ImageDataGenerator, x: Any, *, augment: bool, rounds: int, random: np.random.RandomState
+) -> Statistics:
     """What a generator's arguments ask to be measured.
 
     Args:
@@ -39,9 +41,9 @@ def fit(generator: ImageDataGenerator, x: Any, *, augment: bool, rounds: int, ra
     axis = generator.channel_axis
     if images.shape[axis] not in (1, 3, 4):
         warnings.warn(
-            f'Expected input to be images (as Numpy array) following the data format convention "{generator.data_format}" '
-            f"(channels on axis {axis}), i.e. expected either 1, 3 or 4 channels on axis {axis}. However, it was passed an "
-            f"array with shape {images.shape} ({images.shape[axis]} channels).",
+            "Expected input to be images (as Numpy array) following the data format convention "
+            f'"{generator.data_format}" (channels on axis {axis}), i.e. expected either 1, 3 or 4 channels on axis '
+            f"{axis}. However, it was passed an array with shape {images.shape} ({images.shape[axis]} channels).",
             stacklevel=3,
         )
     pieces = _Pieces(generator, images, augment=augment, rounds=rounds, random=random)
@@ -58,7 +60,13 @@ class _Pieces:
     """The pictures to measure, piece by piece, as often as they are asked for."""
 
     def __init__(
-        self, generator: ImageDataGenerator, images: NDArray[Any], *, augment: bool, rounds: int, random: np.random.RandomState
+        self,
+        generator: ImageDataGenerator,
+        images: NDArray[Any],
+        *,
+        augment: bool,
+        rounds: int,
+        random: np.random.RandomState,
     ) -> None:
         self._generator = generator
         self._images = images
@@ -88,7 +96,9 @@ class _Pieces:
             with generator.drawing_from(self._seed):
                 piece = np.stack([generator.random_transform(image) for image in piece]).astype(piece.dtype, copy=False)
         if fixed and generator.preprocessing_function is not None:
-            piece = np.stack([np.asarray(generator.preprocessing_function(image)) for image in piece]).astype(piece.dtype, copy=False)
+            piece = np.stack([np.asarray(generator.preprocessing_function(image)) for image in piece]).astype(
+                piece.dtype, copy=False
+            )
             if generator.rescale:
                 piece *= generator.rescale
         return piece

@@ -55,8 +55,8 @@ def random_shift(
     tx = random.uniform(-hrg, hrg) * x.shape[row_axis]
     ty = random.uniform(-wrg, wrg) * x.shape[col_axis]
     return apply_affine_transform(
-        x, tx=tx, ty=ty, row_axis=row_axis, col_axis=col_axis, channel_axis=channel_axis, fill_mode=fill_mode, cval=cval,
-        order=interpolation_order,
+        x, tx=tx, ty=ty, row_axis=row_axis, col_axis=col_axis, channel_axis=channel_axis, fill_mode=fill_mode,
+        cval=cval, order=interpolation_order,
     )  # fmt: skip
 
 
@@ -98,8 +98,8 @@ def random_zoom(
     low, high = zoom_range
     zx, zy = (1, 1) if low == high == 1 else _stream(seed).uniform(low, high, 2).tolist()
     return apply_affine_transform(
-        x, zx=zx, zy=zy, row_axis=row_axis, col_axis=col_axis, channel_axis=channel_axis, fill_mode=fill_mode, cval=cval,
-        order=interpolation_order,
+        x, zx=zx, zy=zy, row_axis=row_axis, col_axis=col_axis, channel_axis=channel_axis, fill_mode=fill_mode,
+        cval=cval, order=interpolation_order,
     )  # fmt: skip
 
 
@@ -108,11 +108,13 @@ def random_channel_shift(x: Image, intensity_range: float, channel_axis: int = 0
     return apply_channel_shift(x, _stream(seed).uniform(-intensity_range, intensity_range), channel_axis)
 
 
-def random_brightness(x: Image, brightness_range: Sequence[float], scale: bool = True, *, seed: int | None = None) -> Image:
+def random_brightness(
+    x: Image, brightness_range: Sequence[float], scale: bool = True, *, seed: int | None = None
+) -> Image:
     """A picture with a brightness drawn from `brightness_range`, (low, high); see `apply_brightness_shift`."""
     if len(brightness_range) != 2:
         raise ValueError(f"`brightness_range should be tuple or list of two floats. Received: {brightness_range}")
-    return apply_brightness_shift(x, _stream(seed).uniform(*brightness_range), scale)
+    return apply_brightness_shift(x, _stream(seed).uniform(brightness_range[0], brightness_range[1]), scale)
 
 
 def _stream(seed: int | None) -> np.random.RandomState:

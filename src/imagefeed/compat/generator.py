@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, Self, TypeAlias, cast
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.compat import saving
-from imagefeed.compat.affine import BORDERS, FillMode, apply_affine_transform
+from imagefeed.compat.affine import FillMode, apply_affine_transform
+from imagefeed.compat.arguments import check, settle_overrides, warn_deprecated, zoom_pair
 from imagefeed.compat.dataframe_iterator import DataFrameIterator
 from imagefeed.compat.directory_iterator import DirectoryIterator
 from imagefeed.compat.draws import Draws, Ranges, Shift, draws, numbers
@@ -66,8 +67,8 @@ class ImageDataGenerator:
         interpolation_order: Of the interpolating spline: 0 nearest, 1 linear, up to 5 (by SciPy).
         dtype: Of the batches; float32 by default.
         mode: "keras" for Keras's own pictures, or "fixed" to have its faults mended: statistics are fitted after the
-            function, validation pictures are not augmented, the split is shuffled and stratified, files are resampled once and
-            turned as their EXIF orientation says, and heights and widths are not exchanged.
+            function, validation pictures are not augmented, the split is shuffled and stratified, files are resampled
+            once and turned as their EXIF orientation says, and heights and widths are not exchanged.
         random_crop: (height, width) of a crop at a random place, taken after the warp; None for none.
 
     Attributes:
@@ -118,10 +119,10 @@ class ImageDataGenerator:
         self.width_shift_range = width_shift_range
         self.height_shift_range = height_shift_range
         self.shear_range = shear_range
-        self.zoom_range = _zoom(zoom_range)
+        self.zoom_range = zoom_pair(zoom_range)
         self.channel_shift_range = channel_shift_range
         self.brightness_range = brightness_range
-        self.fill_mode = fill_mode
+        self.fill_mode: FillMode = fill_mode
         self.cval = cval
         self.horizontal_flip = horizontal_flip
         self.vertical_flip = vertical_flip
@@ -138,8 +139,8 @@ class ImageDataGenerator:
         self.zca_whitening_matrix: Any = None
         self._count = 0
         self._random = np.random.RandomState()
-        self._check()
-        self._settle_overrides()
+        check(self)
+        settle_overrides(self)
 
     # ---------------------------------------------------------------------------------------------- batches
 
@@ -216,9 +217,11 @@ class ImageDataGenerator:
 
         Of further arguments, `has_ext`, `sort` and `drop_duplicates` are deprecated and have no effect, as in Keras.
         """
-        _warn_deprecated(kwargs)
+        warn_deprecated(kwargs)
         if class_mode == "other":
-            warnings.warn('`class_mode="other"` is deprecated, please use `class_mode="raw"`.', DeprecationWarning, stacklevel=2)
+            warnings.warn(
+                '`class_mode="other"` is deprecated, please use `class_mode="raw"`.', DeprecationWarning, stacklevel=2
+            )
             class_mode = "raw"
         return DataFrameIterator(
             dataframe, directory, self, x_col=x_col, y_col=y_col, weight_col=weight_col, target_size=target_size,
@@ -312,7 +315,13 @@ class ImageDataGenerator:
             rounds: How many times each of them is augmented.
             seed: Of the augmentation.
         """
-        measured = fit(self, x, augment=augment, rounds=rounds, random=self._random if seed is None else np.random.RandomState(seed))
+        measured = fit(
+            self,
+            x,
+            augment=augment,
+            rounds=rounds,
+            random=self._random if seed is None else np.random.RandomState(seed),
+        )
         self._count = measured.count
         self.mean = measured.mean if self.featurewise_center else self.mean
         self.std = measured.std if self.featurewise_std_normalization else self.std
@@ -337,7 +346,9 @@ class ImageDataGenerator:
         saving.save(path, self._arguments(), self.preprocessing_function, self.statistics)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], *, preprocessing_function: Callable[[Image], Any] | None = None) -> Self:
+    def load(
+        cls, path: str | os.PathLike[str], *, preprocessing_function: Callable[[Image], Any] | None = None
+    ) -> Self:
         """The generator that `save` wrote.
 
         Args:
@@ -351,7 +362,11 @@ class ImageDataGenerator:
         generator = cls(**arguments, preprocessing_function=preprocessing_function)
         if measured is not None:
             generator._count = measured.count
-            generator.mean, generator.std, generator.zca_whitening_matrix = measured.mean, measured.std, measured.whitening
+            generator.mean, generator.std, generator.zca_whitening_matrix = (
+                measured.mean,
+                measured.std,
+                measured.whitening,
+            )
         return generator
 
     def to_keras(self, input_shape: tuple[int, int, int] | None = None) -> Any:
@@ -379,10 +394,15 @@ class ImageDataGenerator:
             plain: Whether to leave everything out.
         """
         if plain:
+            nothing = Standardization()
             return Recipe(
-                ranges=Ranges(), augment=False, standardization=Standardization(), data_format=data_format, dtype=np.dtype(dtype),
+                ranges=Ranges(),
+                augment=False,
+                standardization=nothing,
+                data_format=data_format,
+                dtype=np.dtype(dtype),
                 fixed=self.mode == "fixed",
-            )  # fmt: skip
+            )
         return Recipe(
             ranges=self._ranges(crop=self.random_crop is not None),
             augment=not (validation and self.mode == "fixed"),
@@ -403,7 +423,7 @@ class ImageDataGenerator:
         return any(getattr(type(self), name) is not getattr(ImageDataGenerator, name) for name in names)
 
     @contextmanager
-    def drawing_from(self, random: np.random.RandomState) -> Iterator[None]:
+    def drawing_from(self, random: np.random.RandomState) -> Generator[None]:
         """While it lasts, `get_random_transform` without a seed draws from another stream."""
         own, self._random = self._random, random
         try:
@@ -460,58 +480,6 @@ class ImageDataGenerator:
         """The constructor's arguments, but for the function."""
         return {name: getattr(self, name) for name in saving.ARGUMENTS}
 
-    def _check(self) -> None:
-        if self.data_format not in ("channels_last", "channels_first"):
-            raise ValueError(
-                '`data_format` should be `"channels_last"` (channel after row and column) or `"channels_first"` (channel '
-                f"before row and column). Received: {self.data_format}"
-            )
-        if self.validation_split and not 0 < self.validation_split < 1:
-            raise ValueError(f"`validation_split` must be strictly between 0 and 1.  Received: {self.validation_split}")
-        brightness = cast(Any, self.brightness_range)
-        if brightness is not None and (not isinstance(brightness, tuple | list) or len(cast("list[Any]", brightness)) != 2):
-            raise ValueError(f"`brightness_range should be tuple or list of two floats. Received: {brightness}")
-        if self.fill_mode not in BORDERS:
-            raise ValueError(f"`fill_mode` should be one of {', '.join(map(repr, BORDERS))}. Received: {self.fill_mode}")
-        if self.interpolation_order not in range(6):
-            raise ValueError(f"`interpolation_order` should be from 0 to 5. Received: {self.interpolation_order}")
-        if self.mode not in ("keras", "fixed"):
-            raise ValueError(f"`mode` should be 'keras' or 'fixed'. Received: {self.mode}")
-        crop = cast(Any, self.random_crop)
-        if crop is not None and (len(crop) != 2 or min(crop) < 1):
-            raise ValueError(f"`random_crop` should be (height, width). Received: {crop}")
-        if self.mode == "fixed" and self.interpolation_order > 1:
-            raise ValueError(
-                f"`interpolation_order` should be 0 or 1 for mode='fixed', which averages where it shrinks. "
-                f"Received: {self.interpolation_order}"
-            )
-
-    def _settle_overrides(self) -> None:
-        """Keras's rules for what includes what, with its warnings."""
-        if self.zca_whitening:
-            if not self.featurewise_center:
-                self.featurewise_center = True
-                _warn("This ImageDataGenerator specifies `zca_whitening`, which overrides setting of `featurewise_center`.")
-            if self.featurewise_std_normalization:
-                self.featurewise_std_normalization = False
-                _warn("This ImageDataGenerator specifies `zca_whitening` which overrides setting of`featurewise_std_normalization`.")
-        for kind in ("featurewise", "samplewise"):
-            if getattr(self, f"{kind}_std_normalization") and not getattr(self, f"{kind}_center"):
-                setattr(self, f"{kind}_center", True)
-                _warn(
-                    f"This ImageDataGenerator specifies `{kind}_std_normalization`, which overrides setting of `{kind}_center`."
-                )
-
-
-def _zoom(zoom_range: Any) -> Sequence[float]:
-    if isinstance(zoom_range, int | float | np.number):
-        return [1 - zoom_range, 1 + zoom_range]  # pyright: ignore[reportReturnType]
-    if isinstance(zoom_range, Sequence | np.ndarray):
-        pair: list[Any] = list(cast(Any, zoom_range))
-        if len(pair) == 2 and all(isinstance(value, int | float | np.number) for value in pair):
-            return cast("Sequence[float]", zoom_range)
-    raise ValueError(f"`zoom_range` should be a float or a tuple or list of two floats. Received: {zoom_range}")
-
 
 def _parameters(drawn: Draws, row: int) -> dict[str, Any]:
     return {
@@ -521,23 +489,3 @@ def _parameters(drawn: Draws, row: int) -> dict[str, Any]:
         "channel_shift_intensity": None if drawn.channel_shift is None else drawn.channel_shift[row].item(),
         "brightness": None if drawn.brightness is None else drawn.brightness[row].item(),
     }
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, stacklevel=4)
-
-
-def _warn_deprecated(kwargs: dict[str, Any]) -> None:
-    """Warn of arguments that Keras has deprecated, and of those that nobody knows."""
-    known = {
-        "has_ext": "has_ext is deprecated, filenames in the dataframe have to match the exact filenames in disk.",
-        "sort": "sort is deprecated, batches will be created in the same order as the filenames provided if `shuffle` is "
-        "set to `False`.",
-        "drop_duplicates": "drop_duplicates is deprecated, you can drop duplicates by using the "
-        "pandas.DataFrame.drop_duplicates method.",
-    }
-    for name in kwargs:
-        if name in known:
-            warnings.warn(known[name], DeprecationWarning, stacklevel=3)
-        else:
-            warnings.warn(f"flow_from_dataframe: the argument {name!r} has no effect", stacklevel=3)

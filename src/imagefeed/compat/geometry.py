@@ -26,28 +26,33 @@ def index_matrices(draws: Draws, height: int, width: int, *, exchanged: bool) ->
             range) moves columns, and half the height is the centre of x. Otherwise the first axis is the rows.
 
     Returns:
-        float64 (n, 2, 3). Equal to the bit to what Keras hands to SciPy, if exchanged.
+        float64 (n, 2, 3).
     """
     theta, shear = np.deg2rad(draws.theta), np.deg2rad(draws.shear)
-    rotation = _matrices(len(theta), {(0, 0): np.cos(theta), (0, 1): -np.sin(theta), (1, 0): np.sin(theta), (1, 1): np.cos(theta)})
-    shift = _matrices(len(theta), {(0, 2): draws.tx, (1, 2): draws.ty})
-    slant = _matrices(len(theta), {(0, 1): -np.sin(shear), (1, 1): np.cos(shear)})
-    zoom = _matrices(len(theta), {(0, 0): draws.zx, (1, 1): draws.zy})
+    cos, sin, along, across = np.cos(theta), np.sin(theta), np.cos(shear), np.sin(shear)
+    matrix = np.empty((len(theta), 2, 3))
+    # Rotation after shift after shear after zoom, multiplied out.
+    matrix[:, 0, 0] = cos * draws.zx
+    matrix[:, 0, 1] = (-cos * across - sin * along) * draws.zy
+    matrix[:, 1, 0] = sin * draws.zx
+    matrix[:, 1, 1] = (-sin * across + cos * along) * draws.zy
+    matrix[:, 0, 2] = cos * draws.tx - sin * draws.ty
+    matrix[:, 1, 2] = sin * draws.tx + cos * draws.ty
     first, second = height / 2 - 0.5, width / 2 - 0.5
-    there = np.array([[1, 0, first], [0, 1, second], [0, 0, 1]])
-    back = np.array([[1, 0, -first], [0, 1, -second], [0, 0, 1]])
-    matrix = there @ (rotation @ shift @ slant @ zoom) @ back
+    matrix[:, 0, 2] += first
+    matrix[:, 1, 2] += second
+    matrix[:, :, 2] -= matrix[:, :, 0] * first + matrix[:, :, 1] * second
     if exchanged:
-        matrix = matrix[:, [1, 0, 2]][:, :, [1, 0, 2]]
-    return matrix[:, :2]
+        matrix = matrix[:, ::-1][:, :, [1, 0, 2]]
+    return matrix
 
 
 def flipped(matrix: Floats, draws: Draws, height: int, width: int) -> Floats:
     """The matrices after which the flips of `draws` are done to a picture of that size."""
     matrix = matrix.copy()
     for axis, (flip, extent) in enumerate(((draws.flip_vertical, height), (draws.flip_horizontal, width))):
-        matrix[flip, :, 2] += matrix[flip, :, axis] * (extent - 1)
-        matrix[flip, :, axis] *= -1.0
+        matrix[:, :, 2] += matrix[:, :, axis] * (flip * (extent - 1.0))[:, None]
+        matrix[:, :, axis] *= (1.0 - 2.0 * flip)[:, None]
     return matrix
 
 
@@ -86,11 +91,4 @@ def continuous(matrix: Floats, boxes: NDArray[np.int64], size: tuple[int, int]) 
     scale = extent / np.array(size)[::-1]
     result[:, :2] *= scale[:, :, None]
     result[:, :2, 2] += corner
-    return result
-
-
-def _matrices(count: int, entries: dict[tuple[int, int], Floats]) -> Floats:
-    result = np.tile(np.eye(3), (count, 1, 1))
-    for (row, column), values in entries.items():
-        result[:, row, column] = values
     return result

@@ -8,7 +8,7 @@ import re
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias, cast
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -277,5 +277,6 @@ def _resized(x: NDArray[Any], axis: int, size: int, interpolation: str) -> NDArr
         return np.take(x, np.clip(np.floor(centers + 0.5), 0, extent - 1).astype(np.int64), axis=axis)
     weights = _KERNELS[interpolation](np.abs(centers[:, None] - np.arange(extent)))
     weights /= weights.sum(axis=1, keepdims=True)
-    result = np.tensordot(weights.astype(np.float32), cast("NDArray[Any]", x.astype(np.float32)), axes=(1, axis))
-    return np.moveaxis(result, 0, axis)
+    rows = np.moveaxis(x, axis, 0)
+    result = weights.astype(np.float32) @ rows.reshape(extent, -1).astype(np.float32)
+    return np.moveaxis(result.reshape(size, *rows.shape[1:]), 0, axis)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import operator
 import threading
 from collections import deque
+from collections.abc import Callable, Sequence
 from collections.abc import Iterator as AnyIterator
-from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,19 +42,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """One batch: which pictures, and the stream its numbers come from.
+    """One batch: which pictures, and what was drawn for them.
 
     Attributes:
         number: The batch that was asked for by number, or None for the next one.
         indices: int64 (b,).
-        random: The stream, after the order was drawn from it.
+        drawn: What `_draw` gave.
         before: Where the iterator stands before it.
         after: And after it.
     """
 
     number: int | None
     indices: Ints
-    random: np.random.RandomState
+    drawn: Any
     before: Place
     after: Place
 
@@ -100,6 +101,7 @@ class Iterator(LooksLikePyDataset):
         self.index_generator = self._flow_index()
         self._random = np.random.RandomState()
         self._ahead: deque[Ahead] = deque()
+        self._last: Step | None = None
         self._is_reset = False
         self._last_number = -1
         self._cursor: int | None = None
@@ -155,7 +157,8 @@ class Iterator(LooksLikePyDataset):
         """Draw the order of the next epoch."""
         with self.lock:
             self._cursor = None
-            self.index_array = self._order(self._random)
+            self._rewind()
+            self.index_array = self._order()
 
     # ---------------------------------------------------------------------------------------------- for subclasses
 
@@ -163,10 +166,15 @@ class Iterator(LooksLikePyDataset):
         """The batch of some pictures, with numbers from the stream of the batch before."""
         raise NotImplementedError(f"{type(self).__name__} must define _get_batches_of_transformed_samples")
 
-    def _submit(self, steps: Sequence[Step]) -> Future[list[Any]]:
-        """Begin to make some batches. What they draw must have been drawn when this returns."""
+    def _prepare(self) -> Any:
+        """What the next batches have in common, which `_draw` and `_submit` are given."""
+
+    def _draw(self, common: Any, count: int) -> Any:
+        """Take from the stream what a batch of `count` pictures needs; nothing, if it is taken while they are made."""
+
+    def _submit(self, common: Any, steps: Sequence[Step]) -> Future[list[Any]]:
+        """Begin to make some batches."""
         future: Future[list[Any]] = Future()
-        self._random = steps[0].random
         try:
             future.set_result([self._get_batches_of_transformed_samples(step.indices) for step in steps])
         except BaseException as error:
@@ -191,15 +199,21 @@ class Iterator(LooksLikePyDataset):
         self.total_batches_seen = place.total_batches_seen
         self.index_array = place.index_array
 
-    def _order(self, random: np.random.RandomState) -> Ints:
-        return np.asarray(random.permutation(self.n) if self.shuffle else np.arange(self.n), np.int64)
+    def _order(self) -> Ints:
+        return np.asarray(self._random.permutation(self.n) if self.shuffle else np.arange(self.n), np.int64)
 
-    def _plan(self, place: Place, number: int | None) -> Step:
-        """The batch that follows a place: by number, or the next one."""
-        random = self._random if self.seed is None else np.random.RandomState(self.seed + place.total_batches_seen)
+    def _rewind(self) -> None:
+        """Bring the stream to where the last batch left it: batches made ahead have moved it on."""
+        if self._last is not None and self.seed is not None and self._can_run_ahead():
+            self._plan(self._last.before, self._last.number, lambda count: self._draw(self._prepare(), count))
+
+    def _plan(self, place: Place, number: int | None, draw: Callable[[int], Any]) -> Step:
+        """The batch that follows a place, by number or the next one; `draw` is given its size."""
+        if self.seed is not None:
+            self._random.seed(self.seed + place.total_batches_seen)
         order, size = place.index_array, self.batch_size
         if order is None or (number is None and place.batch_index == 0):
-            order = self._order(random)
+            order = self._order()
         index = place.batch_index
         if number is None:
             first = index * size % self.n if self.n else 0
@@ -207,15 +221,16 @@ class Iterator(LooksLikePyDataset):
         else:
             first = number * size
         after = Place(index, place.total_batches_seen + 1, order)
-        return Step(number, order[first : first + size], random, place, after)
+        indices = order[first : first + size]
+        return Step(number, indices, draw(len(indices)), place, after)
 
     def _flow_index(self) -> AnyIterator[Ints]:
         """The pictures of batch after batch; taking one moves the iterator on."""
         self._is_reset = True
         self.reset()
         while True:
-            step = self._plan(self._place(), None)
-            self._random = step.random
+            step = self._plan(self._place(), None, lambda count: None)
+            self._last = None
             self._set_place(step.after)
             yield step.indices
 
@@ -242,7 +257,7 @@ class Iterator(LooksLikePyDataset):
             self._begin(place, number, settings, 1)
         item = self._ahead.popleft()
         self._set_place(item.step.after)
-        self._random = item.step.random
+        self._last = item.step
         foreseen = self._cursor is not None and self.shuffle
         in_a_row = number is None or foreseen or number == self._last_number + 1 > 0
         self._last_number = -1 if number is None else number
@@ -270,12 +285,13 @@ class Iterator(LooksLikePyDataset):
 
     def _begin(self, place: Place, number: int | None, settings: tuple[Any, ...], count: int) -> None:
         """Plan `count` batches from a place on, and begin to make them."""
+        common = self._prepare()
         steps: list[Step] = []
         for k in range(count):
-            step = self._plan(place, None if number is None else number + k)
+            step = self._plan(place, None if number is None else number + k, partial(self._draw, common))
             steps.append(step)
             place = step.after
-        group = self._submit(steps)
+        group = self._submit(common, steps)
         self._ahead.extend(Ahead(step, settings, group, k) for k, step in enumerate(steps))
 
     def _drop(self) -> None:

@@ -27,7 +27,9 @@ def to_keras(last: Standardization, statistics: Statistics | None, input_shape: 
     keras = cast(Any, keras_module)
     ops = keras.ops
     if last.function is not None:
-        raise SpecError("to_keras: preprocessing_function is Python, which a model cannot hold; put its layers before this one")
+        raise SpecError(
+            "to_keras: preprocessing_function is Python, which a model cannot hold; put its layers before this one"
+        )
     if (last.center or last.scale or last.whiten) and statistics is None:
         raise SpecError("to_keras: the generator was not fitted; call generator.fit(x) first")
     if last.whiten and input_shape is None:

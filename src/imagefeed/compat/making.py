@@ -106,7 +106,9 @@ def make(recipe: Recipe, pictures: Pictures, indices: Sequence[Ints], numbers: S
     first = 0
     for batch in rendered:
         part = slice(first, first + len(batch))
-        batches.append(_finish(recipe, batch, drawn, part, None if matrix is None else matrix[part], done=line is not None))
+        batches.append(
+            _finish(recipe, batch, drawn, part, None if matrix is None else matrix[part], done=line is not None)
+        )
         first += len(batch)
     return batches
 
@@ -135,7 +137,9 @@ def _program(recipe: Recipe, pictures: Pictures, records: _native.Records, matri
     return native
 
 
-def _one_resample(recipe: Recipe, pictures: Pictures, records: _native.Records, matrix: Floats | None) -> _native.Program:
+def _one_resample(
+    recipe: Recipe, pictures: Pictures, records: _native.Records, matrix: Floats | None
+) -> _native.Program:
     """Resize, warp, flip and crop as one antialiased warp, which reads only what it needs of a file."""
     boxes = pictures.boxes(records)
     matrix = identity(len(records)) if matrix is None else matrix
@@ -157,7 +161,9 @@ def _one_resample(recipe: Recipe, pictures: Pictures, records: _native.Records, 
 
 def _by_python(recipe: Recipe, drawn: Draws) -> bool:
     """Whether something stands between the pixels and their standardization."""
-    return recipe.spline or drawn.channel_shift is not None or drawn.brightness is not None or recipe.dtype != np.float32
+    return (
+        recipe.spline or drawn.channel_shift is not None or drawn.brightness is not None or recipe.dtype != np.float32
+    )
 
 
 def _line(recipe: Recipe, channels: int) -> tuple[list[float], list[float]] | None:
@@ -169,7 +175,12 @@ def _line(recipe: Recipe, channels: int) -> tuple[list[float], list[float]] | No
 
 
 def _render(
-    recipe: Recipe, pictures: Pictures, records: _native.Records, native: _native.Program, counts: Sequence[int], indices: Ints
+    recipe: Recipe,
+    pictures: Pictures,
+    records: _native.Records,
+    native: _native.Program,
+    counts: Sequence[int],
+    indices: Ints,
 ) -> list[Images]:
     height, width = pictures.size if recipe.crop is None or recipe.spline else recipe.crop
     shape = (height, width, pictures.channels)

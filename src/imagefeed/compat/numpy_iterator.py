@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ class NumpyArrayIterator(PictureIterator):
     """Batches of the pictures in an array.
 
     Args:
-        x: Images (n, height, width, channels), or channels first; or a tuple (images, misc), where misc is an array or a
-            list of arrays that pass through unchanged.
+        x: Images (n, height, width, channels), or channels first; or a tuple (images, misc), where misc is an array or
+            a list of arrays that pass through unchanged.
         y: Targets of n, or None.
         image_data_generator: What is done to each picture.
         batch_size: Pictures a batch.
@@ -42,7 +42,7 @@ class NumpyArrayIterator(PictureIterator):
         dtype: Of the batches; by default the generator's.
     """
 
-    _together = 256
+    _together = 512
 
     def __init__(
         self,
@@ -105,8 +105,8 @@ class NumpyArrayIterator(PictureIterator):
         if channels not in (1, 3, 4):
             warnings.warn(
                 f'NumpyArrayIterator is set to use the data format convention "{self.data_format}" (channels on axis '
-                f"{axis}), i.e. expected either 1, 3, or 4 channels on axis {axis}. However, it was passed an array with "
-                f"shape {images.shape} ({channels} channels).",
+                f"{axis}), i.e. expected either 1, 3, or 4 channels on axis {axis}. However, it was passed an array "
+                f"with shape {images.shape} ({channels} channels).",
                 stacklevel=4,
             )
         self._images = images
@@ -142,8 +142,8 @@ class NumpyArrayIterator(PictureIterator):
 def _images_and_misc(x: Any) -> tuple[NDArray[Any], list[NDArray[Any]]]:
     if not isinstance(x, tuple | list):
         return np.asarray(x), []
-    images, others = x
-    misc = [np.asarray(one) for one in (others if isinstance(others, list) else [others])]
+    images, others = (cast(Any, one) for one in cast("list[Any]", x))
+    misc: list[NDArray[Any]] = [np.asarray(one) for one in (others if isinstance(others, list) else [others])]
     images = np.asarray(images)
     for one in misc:
         if len(one) != len(images):

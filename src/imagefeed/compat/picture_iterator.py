@@ -6,6 +6,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -20,6 +21,19 @@ from imagefeed.compat.workers import workers
 
 if TYPE_CHECKING:
     from imagefeed.compat.generator import ImageDataGenerator
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What was drawn for a batch.
+
+    Attributes:
+        numbers: (b, columns), as of `imagefeed.compat.draws.numbers`.
+        names: What the names of saved copies end in, (b,); None if none are saved.
+    """
+
+    numbers: Floats
+    names: Ints | None
 
 
 class PictureIterator(Iterator):
@@ -81,34 +95,36 @@ class PictureIterator(Iterator):
         if recipe.crop is not None:
             size = self._pictures().size
             if recipe.crop[0] > size[0] or recipe.crop[1] > size[1]:
-                raise ValueError(f"random_crop={recipe.crop} is larger than the pictures, which are {size[0]}x{size[1]}")
+                raise ValueError(
+                    f"random_crop={recipe.crop} is larger than the pictures, which are {size[0]}x{size[1]}"
+                )
         return recipe
 
-    def _submit(self, steps: Sequence[Step]) -> Future[list[Any]]:
-        if self._by_hand():
-            return super()._submit(steps)
-        recipe = self._recipe()
-        drawn: list[Floats] = []
-        names: list[Ints | None] = []
-        for step in steps:
-            drawn.append(numbers(recipe.ranges, len(step.indices), step.random))
-            names.append(self._save_draws(len(step.indices), step.random))
-        return workers().conductors.submit(self._make, recipe, [step.indices for step in steps], drawn, names)
+    def _prepare(self) -> Recipe | None:
+        return None if self._by_hand() else self._recipe()
 
-    def _make(self, recipe: Recipe, indices: Sequence[Ints], drawn: Sequence[Floats], names: Sequence[Ints | None]) -> list[Any]:
-        batches = make(recipe, self._pictures(), indices, drawn)
-        for images, rows, save in zip(batches, indices, names, strict=True):
-            self._save(images, rows, save)
+    def _draw(self, common: Recipe | None, count: int) -> Drawn | None:
+        return None if common is None else Drawn(numbers(common.ranges, count, self._random), self._save_draws(count))
+
+    def _submit(self, common: Recipe | None, steps: Sequence[Step]) -> Future[list[Any]]:
+        if common is None:
+            return super()._submit(common, steps)
+        indices, drawn = [step.indices for step in steps], [cast(Drawn, step.drawn) for step in steps]
+        return workers().conductors.submit(self._make, common, indices, drawn)
+
+    def _make(self, recipe: Recipe, indices: Sequence[Ints], drawn: Sequence[Drawn]) -> list[Any]:
+        batches = make(recipe, self._pictures(), indices, [one.numbers for one in drawn])
+        for images, rows, one in zip(batches, indices, drawn, strict=True):
+            self._save(images, rows, one.names)
         return [self._with_targets(images, rows) for images, rows in zip(batches, indices, strict=True)]
 
     def _get_batches_of_transformed_samples(self, index_array: Ints) -> Any:
         indices = np.asarray(index_array, np.int64)
-        if not self._by_hand():
-            recipe = self._recipe()
-            drawn = numbers(recipe.ranges, len(indices), self._random)
-            return self._make(recipe, [indices], [drawn], [self._save_draws(len(indices), self._random)])[0]
+        recipe = self._prepare()
+        if recipe is not None:
+            return self._make(recipe, [indices], [cast(Drawn, self._draw(recipe, len(indices)))])[0]
         images = self._made_by_hand(self._plain(indices))
-        self._save(images, indices, self._save_draws(len(indices), self._random))
+        self._save(images, indices, self._save_draws(len(indices)))
         return self._with_targets(images, indices)
 
     def _made_by_hand(self, plain: Images) -> Images:
@@ -123,11 +139,11 @@ class PictureIterator(Iterator):
 
     # ---------------------------------------------------------------------------------------------- saving
 
-    def _save_draws(self, count: int, random: np.random.RandomState) -> Ints | None:
+    def _save_draws(self, count: int) -> Ints | None:
         """The numbers in the names of the copies of `count` pictures, drawn where Keras draws them."""
         if not self.save_to_dir:
             return None
-        return np.array([random.randint(self._save_numbers) for _ in range(count)], np.int64)
+        return np.array([self._random.randint(self._save_numbers) for _ in range(count)], np.int64)
 
     def _save(self, images: Images, indices: Ints, drawn: Ints | None) -> None:
         if drawn is None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import ImageOps
 
 from imagefeed import _native
-from imagefeed.compat.images import INTERPOLATIONS, ColorMode, central_boxes, img_to_array, load_img
+from imagefeed.compat.images import ColorMode, central_boxes, img_to_array, load_img
 from imagefeed.compat.workers import wait, workers
 from imagefeed.decode import MOST_PIXELS
 from imagefeed.errors import DecodeError
@@ -109,7 +109,7 @@ class FilePictures(Pictures):
             whole: Whether pictures are left at their size, for a resize that comes later, and turned as their EXIF
                 orientation says.
         """
-        self.paths = paths
+        self.paths = list(paths)
         self.size = size
         self.channels = CHANNELS[color_mode]
         self._color_mode: ColorMode = color_mode

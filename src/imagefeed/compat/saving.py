@@ -15,15 +15,18 @@ from imagefeed.statistics import Statistics
 ARGUMENTS = (
     "featurewise_center", "samplewise_center", "featurewise_std_normalization", "samplewise_std_normalization",
     "zca_whitening", "zca_epsilon", "rotation_range", "width_shift_range", "height_shift_range", "brightness_range",
-    "shear_range", "zoom_range", "channel_shift_range", "fill_mode", "cval", "horizontal_flip", "vertical_flip", "rescale",
-    "data_format", "validation_split", "interpolation_order", "dtype", "mode", "random_crop",
+    "shear_range", "zoom_range", "channel_shift_range", "fill_mode", "cval", "horizontal_flip", "vertical_flip",
+    "rescale", "data_format", "validation_split", "interpolation_order", "dtype", "mode", "random_crop",
 )  # fmt: skip
 _KIND = "imagefeed.ImageDataGenerator"
 _VERSION = 1
 
 
 def save(
-    path: str | os.PathLike[str], arguments: dict[str, Any], function: Callable[..., Any] | None, statistics: Statistics | None
+    path: str | os.PathLike[str],
+    arguments: dict[str, Any],
+    function: Callable[..., Any] | None,
+    statistics: Statistics | None,
 ) -> None:
     """Write a generator.
 
@@ -40,7 +43,9 @@ def save(
         "function": None if function is None else getattr(function, "__qualname__", repr(function)),
         "count": 0 if statistics is None else statistics.count,
     }
-    tensors = {} if statistics is None else {name: np.ascontiguousarray(array) for name, array in statistics.arrays.items()}
+    tensors = (
+        {} if statistics is None else {name: np.ascontiguousarray(array) for name, array in statistics.arrays.items()}
+    )
     _safetensors().save_file(tensors, os.fspath(path), metadata={"imagefeed": json.dumps(content)})
 
 
@@ -53,14 +58,17 @@ def load(path: str | os.PathLike[str], function: Callable[..., Any] | None) -> t
     from safetensors import safe_open  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
 
     with cast(Any, safe_open)(os.fspath(path), framework="np") as file:
-        content: dict[str, Any] = json.loads((file.metadata() or {}).get("imagefeed", "{}"))
+        metadata: dict[str, str] = file.metadata() or {}
+        content: dict[str, Any] = json.loads(metadata.get("imagefeed", "{}"))
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     if content.get("kind") != _KIND or content.get("version") != _VERSION:
         found = f"{content.get('kind')} version {content.get('version')}"
-        raise SpecError(f"{os.fspath(path)}: holds {found}; expected {_KIND} version {_VERSION}, as generator.save writes it")
+        raise SpecError(
+            f"{os.fspath(path)}: holds {found}; expected {_KIND} version {_VERSION}, as generator.save writes it"
+        )
     unknown = content["arguments"].keys() - set(ARGUMENTS)
     if unknown or arrays.keys() - {"mean", "std", "whitening"}:
-        raise SpecError(f"{os.fspath(path)}: has unknown entries {sorted(unknown)}; it was written by a later imagefeed")
+        raise SpecError(f"{os.fspath(path)}: has unknown entries {sorted(unknown)}; a later imagefeed wrote it")
     if content["function"] is not None and function is None:
         raise SpecError(
             f"{os.fspath(path)}: was saved with preprocessing_function {content['function']}, which a file cannot hold; "
@@ -76,7 +84,9 @@ def _safetensors() -> Any:
     try:
         from safetensors import numpy as safetensors_numpy  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
     except ImportError as error:
-        raise ImportError("generator.save and ImageDataGenerator.load need safetensors: pip install safetensors") from error
+        raise ImportError(
+            "generator.save and ImageDataGenerator.load need safetensors: pip install safetensors"
+        ) from error
     return cast(Any, safetensors_numpy)
 
 

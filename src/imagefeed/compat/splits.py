@@ -39,7 +39,7 @@ def shuffled_split(groups: Sequence[Any] | NDArray[Any], share: float, subset: s
     chosen = np.zeros(len(members), bool)
     for group in range(int(members.max(initial=-1)) + 1):
         own = random.permutation(np.flatnonzero(members == group))
-        chosen[own[: int(round(len(own) * share))]] = True
+        chosen[own[: round(len(own) * share)]] = True
     return np.flatnonzero(chosen if subset == "validation" else ~chosen)
 
 
@@ -69,4 +69,6 @@ def _groups(count: int, y: NDArray[Any] | None) -> NDArray[Any]:
     if y.ndim == 2 and y.shape[1] > 1 and np.array_equal(y.sum(axis=1), np.ones(count)):
         return np.argmax(y, axis=1)
     flat = y.reshape(count, -1)
-    return flat[:, 0] if flat.shape[1] == 1 and len(np.unique(flat)) <= max(2, count // 2) else np.zeros(count, np.int64)
+    return (
+        flat[:, 0] if flat.shape[1] == 1 and len(np.unique(flat)) <= max(2, count // 2) else np.zeros(count, np.int64)
+    )

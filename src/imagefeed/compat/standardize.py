@@ -64,7 +64,12 @@ class Standardization:
             channels: How many.
             axis: Which of a picture's axes has them.
         """
-        if self.function is not None or self.samplewise_center or self.samplewise_std or (self.whiten and self.whitening is not None):
+        if (
+            self.function is not None
+            or self.samplewise_center
+            or self.samplewise_std
+            or (self.whiten and self.whitening is not None)
+        ):
             return None
         mean = _per_channel(self.mean if self.center else None, 0.0, channels, axis)
         std = _per_channel(self.std if self.scale else None, 1.0 - EPSILON, channels, axis)

@@ -29,8 +29,12 @@ class Workers:
     """
 
     pool: _native.Pool = field(default_factory=lambda: _native.Pool(_cores()))
-    conductors: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="imagefeed-conductor"))
-    python: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_cores(), thread_name_prefix="imagefeed-python"))
+    conductors: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(2, thread_name_prefix="imagefeed-conductor")
+    )
+    python: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(_cores(), thread_name_prefix="imagefeed-python")
+    )
     memory: _native.Recycler = field(default_factory=lambda: _native.Recycler(16))
 
 
