@@ -42,10 +42,15 @@ class KerasProtocol(LooksLikePyDataset, ABC):
     Keras asks for the batches of an epoch by number, in an order that it shuffles itself. A loader's order is keyed by
     its seed and its batches are made ahead, so between `on_epoch_begin` and `on_epoch_end` the batch that is asked for
     is the next one, whatever its number: every batch of the epoch once.
+
+    Before it trains, Keras takes one batch to build the model from, and calls that an epoch too. The first time that no
+    more than one batch is taken, the epoch is therefore still to come.
     """
 
     epoch: int
     _within: Iterator[Any] | None = None
+    _taken = 0
+    _built = False
     _lock: threading.Lock
 
     @abstractmethod
@@ -64,6 +69,7 @@ class KerasProtocol(LooksLikePyDataset, ABC):
         """
         with self._lock:
             if self._within is not None:
+                self._taken += 1
                 return self._next(self._within)
         if not -len(self) <= index < len(self):
             raise IndexError(f"batch {index}: expected 0 to {len(self) - 1}")
@@ -77,8 +83,11 @@ class KerasProtocol(LooksLikePyDataset, ABC):
     def on_epoch_end(self) -> None:
         """Keras has ended an epoch, whether or not it took all of its batches."""
         with self._lock:
+            if self._taken > (0 if self._built else 1):
+                self.epoch += 1
+            self._built = self._built or self._taken > 0
             self._within = None
-            self.epoch += 1
+            self._taken = 0
 
     def _next(self, within: Iterator[Any]) -> Any:
         batch = next(within, None)
