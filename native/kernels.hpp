@@ -67,6 +67,8 @@ struct Kernels {
     // The end of every record: scale, bias, dtype. `store_plane` writes one plane, `store_rgb` three interleaved.
     void (*store_plane)(const float* plane, float scale, float bias, Dtype dtype, int count, void* out);
     void (*store_rgb)(Planes pixels, const float* scale, const float* bias, Dtype dtype, int count, void* out);
+    // After the last store of a record, before another thread may look at it.
+    void (*publish)();
 };
 
 const Kernels& portable_kernels();

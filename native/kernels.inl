@@ -576,6 +576,7 @@ constexpr Kernels make_table(const char* name) {
     k.lut = lut;
     k.store_plane = store_plane;
     k.store_rgb = store_rgb;
+    k.publish = Vec::publish;
     return k;
 }
 

@@ -325,6 +325,7 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
                           intermediate_[k % 2]);
         picture = out;
     }
+    kernels().publish();
     for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &intermediate_[0], &intermediate_[1]}) buffer->trim(kKeptMemory);
     return status;
 }

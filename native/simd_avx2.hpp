@@ -105,10 +105,19 @@ struct Vec {
     static void store_rgb(float* p, F r, F g, F b) {
         F first, second, third;
         interleave(r, g, b, first, second, third);
+        if (reinterpret_cast<std::uintptr_t>(p) % 32 == 0) {
+            // A batch is larger than the caches: writing past them spares reading what is overwritten.
+            _mm256_stream_ps(p, first);
+            _mm256_stream_ps(p + 8, second);
+            _mm256_stream_ps(p + 16, third);
+            return;
+        }
         _mm256_storeu_ps(p, first);
         _mm256_storeu_ps(p + 8, second);
         _mm256_storeu_ps(p + 16, third);
     }
+    // What was written past the caches is seen by other threads from here on.
+    static void publish() { _mm_sfence(); }
     static void store_rgb_half(std::uint16_t* p, F r, F g, F b) {
         F first, second, third;
         interleave(r, g, b, first, second, third);

@@ -101,10 +101,19 @@ struct Vec {
     static void store_rgb(float* p, F r, F g, F b) {
         F first, second, third;
         interleave(r, g, b, first, second, third);
+        if (reinterpret_cast<std::uintptr_t>(p) % 64 == 0) {
+            // A batch is larger than the caches: writing past them spares reading what is overwritten.
+            _mm512_stream_ps(p, first);
+            _mm512_stream_ps(p + 16, second);
+            _mm512_stream_ps(p + 32, third);
+            return;
+        }
         _mm512_storeu_ps(p, first);
         _mm512_storeu_ps(p + 16, second);
         _mm512_storeu_ps(p + 32, third);
     }
+    // What was written past the caches is seen by other threads from here on.
+    static void publish() { _mm_sfence(); }
     static void store_rgb_half(std::uint16_t* p, F r, F g, F b) {
         F first, second, third;
         interleave(r, g, b, first, second, third);
