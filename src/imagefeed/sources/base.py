@@ -75,9 +75,9 @@ class Source(ABC):
     def split(self, *, validation: float = 0.2, seed: int = 0, by: By | None = None) -> tuple[Source, Source]:
         """Two sources: one to train on, one to validate with. Every record is in exactly one of them.
 
-            >>> train, val = photos.split(validation=0.25, seed=0)
+            >>> train, val = photos.split(validation=0.5, seed=0)
             >>> len(train), len(val)
-            (9, 3)
+            (6, 6)
 
         Args:
             validation: The share of the second, above 0 and below 1.

@@ -1,0 +1,59 @@
+"""The examples in docstrings, run as they stand there."""
+
+import doctest
+import importlib
+import inspect
+import io
+import pkgutil
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import imagefeed
+
+MODULES = [
+    module.name
+    for module in pkgutil.walk_packages(imagefeed.__path__, "imagefeed.")
+    if not module.name.endswith(("__main__", "._native"))
+]
+
+
+@pytest.fixture
+def names(data, tmp_path) -> dict[str, object]:
+    """What the examples take for granted: a photograph's bytes, and a folder of twelve of them."""
+    folder = tmp_path / "photos"
+    for kind in ("cats", "dogs"):
+        (folder / kind).mkdir(parents=True)
+        for number, file in enumerate(sorted(data(f"cats_dogs/validation/{kind}").glob("*.jpg"))[:6]):
+            with Image.open(file) as image:
+                image.resize((64, 48)).save(folder / kind / f"{number}.jpg")
+    tiny = (folder / "cats" / "0.jpg").read_bytes()
+    with Image.open(io.BytesIO(tiny)) as image:
+        assert np.asarray(image).shape == (48, 64, 3)
+    return {"tiny_jpeg": tiny, "photo_folder": folder, "photos": imagefeed.folder(folder)}
+
+
+def examples(module: ModuleType) -> list[doctest.DocTest]:
+    return [test for test in doctest.DocTestFinder().find(module) if test.examples]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_give_what_they_show(module, request) -> None:
+    try:
+        found = examples(importlib.import_module(module))
+    except ModuleNotFoundError as error:
+        pytest.skip(f"{module} needs {error.name}, which is not installed")
+    for test in found:
+        test.globs |= request.getfixturevalue("names")
+        output = io.StringIO()
+        doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=output.write)
+        assert output.getvalue() == ""
+
+
+def test_examples_are_found() -> None:
+    """What a user meets first has one."""
+    for thing in (imagefeed.Loader, imagefeed.folder, imagefeed.arrays, imagefeed.read, imagefeed.render):
+        assert ">>> " in inspect.getdoc(thing)
+        assert any(thing.__name__ in test.name for test in examples(inspect.getmodule(thing)))
