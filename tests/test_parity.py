@@ -23,7 +23,7 @@ from imagefeed.plan import Pass, Plan, plan
 from imagefeed.program import program
 
 TOLERANCE = 0.02
-RARE = 0.005
+RARE = 0.02
 
 BORDERS = st.sampled_from(["constant", "replicate", "reflect", "wrap"])
 KERNELS = st.sampled_from(["nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"])
