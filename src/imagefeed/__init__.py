@@ -1,11 +1,13 @@
 """imagefeed: stored images to training batches, fast. Decide first, touch pixels once."""
 
 from imagefeed._version import __version__
+from imagefeed.compat import ImageDataGenerator, array_to_img, img_to_array, load_img, save_img
 from imagefeed.decode import read
 from imagefeed.errors import DecodeError, ImagefeedError, PlanError, SourceError, SpecError
 from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source, arrays, folder
+from imagefeed.statistics import Statistics
 from imagefeed.transforms import (
     Affine,
     Apply,
@@ -41,6 +43,7 @@ __all__ = [
     "Contrast",
     "DecodeError",
     "HorizontalFlip",
+    "ImageDataGenerator",
     "ImagefeedError",
     "Integers",
     "Loader",
@@ -62,6 +65,7 @@ __all__ = [
     "Source",
     "SourceError",
     "SpecError",
+    "Statistics",
     "Transform",
     "Translate",
     "Uniform",
@@ -69,8 +73,12 @@ __all__ = [
     "VerticalFlip",
     "Zoom",
     "__version__",
+    "array_to_img",
     "arrays",
     "folder",
+    "img_to_array",
+    "load_img",
     "read",
     "render",
+    "save_img",
 ]

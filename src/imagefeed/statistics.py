@@ -29,11 +29,17 @@ class Statistics:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise fail("Statistics.count", self.count, "expected at least one picture")
-        if self.whitening is not None and (self.whitening.ndim != 2 or self.whitening.shape[0] != self.whitening.shape[1]):
+        if self.whitening is not None and (
+            self.whitening.ndim != 2 or self.whitening.shape[0] != self.whitening.shape[1]
+        ):
             raise fail("Statistics.whitening", self.whitening.shape, "expected a square matrix")
 
     @property
     def arrays(self) -> dict[str, NDArray[np.floating]]:
         """Those of `mean`, `std` and `whitening` that were measured."""
-        found: dict[str, NDArray[np.floating] | None] = {"mean": self.mean, "std": self.std, "whitening": self.whitening}
+        found: dict[str, NDArray[np.floating] | None] = {
+            "mean": self.mean,
+            "std": self.std,
+            "whitening": self.whitening,
+        }
         return {name: array for name, array in found.items() if array is not None}

@@ -131,7 +131,7 @@ class DataFrameIterator(FileIterator):
         if not table.holds(x_col, str):
             raise TypeError(f"All values in column x_col={x_col} must be strings.")
         if mode in _WITH_CLASSES:
-            self._check_classes(table, y_col, classes)
+            self._check_classes(table, cast(str, y_col), classes)
         elif classes:
             warnings.warn(f'`classes` will be ignored given the class_mode="{mode}"', stacklevel=4)
         if weight_col is not None and table.values(weight_col).dtype.kind not in "biuf":

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageEnhance
 
 from imagefeed.compat.images import array_to_img
 
@@ -50,9 +49,11 @@ def apply_brightness_shift(x: NDArray[Any], brightness: float, scale: bool = Tru
     Returns:
         float32 of the same shape.
     """
+    from PIL import ImageEnhance
+
     low, high = np.min(x), np.max(x)
     beyond = bool(low < 0 or high > 255)
-    image: Image.Image = array_to_img(x, scale=beyond or scale)
+    image = array_to_img(x, scale=beyond or scale)
     result = np.asarray(ImageEnhance.Brightness(image).enhance(brightness), dtype=np.float32).reshape(x.shape)
     if beyond and not scale:
         result = result / 255 * (high - low) + low

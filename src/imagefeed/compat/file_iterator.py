@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -101,7 +102,8 @@ class FileIterator(PictureIterator):
         """The weight of every picture, or None."""
         return None
 
-    def _pictures(self) -> FilePictures:
+    @cached_property
+    def _source(self) -> FilePictures:
         return FilePictures(
             self._filepaths,
             size=self.target_size,
@@ -110,6 +112,9 @@ class FileIterator(PictureIterator):
             keep_aspect_ratio=self.keep_aspect_ratio,
             whole=self.image_data_generator.mode == "fixed",
         )
+
+    def _pictures(self) -> FilePictures:
+        return self._source
 
     def _with_targets(self, images: Images, indices: Ints) -> Any:
         if self.class_mode is None:

@@ -8,23 +8,20 @@ import re
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
-from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ColorMode: TypeAlias = Literal["rgb", "rgba", "grayscale"]
 DataFormat: TypeAlias = Literal["channels_last", "channels_first"]
 
-INTERPOLATIONS: dict[str, Image.Resampling] = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "hamming": Image.Resampling.HAMMING,
-    "box": Image.Resampling.BOX,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
+"""Pillow's filters, by the names of Keras."""
+
 FORMATS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")
 """The endings of the files that iterators take."""
 
@@ -51,6 +48,8 @@ def load_img(
         ValueError: An argument has a value that it cannot have.
         OSError: The file cannot be read as a picture.
     """
+    from PIL import Image  # only when a picture needs it: it takes its time
+
     if isinstance(path, io.BytesIO):
         source = path
     elif isinstance(path, str | bytes | os.PathLike):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -66,7 +65,7 @@ def load_img(
     if keep_aspect_ratio:
         y0, x0, y1, x1 = map(int, central_boxes(np.array([[image.height, image.width]]), (height, width))[0])
         box = (x0, y0, x1, y1)
-    return image.resize((width, height), INTERPOLATIONS[interpolation], box=box)
+    return image.resize((width, height), Image.Resampling[interpolation.upper()], box=box)
 
 
 def check_interpolation(interpolation: str) -> None:
@@ -127,6 +126,8 @@ def array_to_img(
     Returns:
         A picture of mode "L", "RGB" or "RGBA", or "I" for one channel with values above 255.
     """
+    from PIL import Image
+
     last = _is_last(data_format)
     array = np.asarray(x, dtype=dtype or np.float32)
     if array.ndim != 3:
@@ -271,11 +272,12 @@ _KERNELS = {"bilinear": _triangle, "bicubic": _cubic, "lanczos3": _lanczos3, "la
 
 def _resized(x: NDArray[Any], axis: int, size: int, interpolation: str) -> NDArray[Any]:
     """One axis sampled at the centers of `size` equal parts; taps beyond the edge are left out."""
-    extent = x.shape[axis]
+    extent = int(x.shape[axis])
     centers = (np.arange(size) + 0.5) * (extent / size) - 0.5
     if interpolation == "nearest":
         return np.take(x, np.clip(np.floor(centers + 0.5), 0, extent - 1).astype(np.int64), axis=axis)
-    weights = _KERNELS[interpolation](np.abs(centers[:, None] - np.arange(extent)))
+    distances: NDArray[np.float64] = np.abs(centers[:, None] - np.arange(extent, dtype=np.float64))
+    weights = _KERNELS[interpolation](distances)
     weights /= weights.sum(axis=1, keepdims=True)
     rows = np.moveaxis(x, axis, 0)
     result = weights.astype(np.float32) @ rows.reshape(extent, -1).astype(np.float32)

@@ -142,8 +142,10 @@ class NumpyArrayIterator(PictureIterator):
 def _images_and_misc(x: Any) -> tuple[NDArray[Any], list[NDArray[Any]]]:
     if not isinstance(x, tuple | list):
         return np.asarray(x), []
-    images, others = (cast(Any, one) for one in cast("list[Any]", x))
-    misc: list[NDArray[Any]] = [np.asarray(one) for one in (others if isinstance(others, list) else [others])]
+    pair = cast("list[Any]", x)
+    images, others = pair
+    listed = cast("list[Any]", others) if isinstance(others, list) else [others]
+    misc: list[NDArray[Any]] = [np.asarray(one) for one in listed]
     images = np.asarray(images)
     for one in misc:
         if len(one) != len(images):

@@ -7,11 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageOps
 
 from imagefeed import _native
 from imagefeed.compat.images import ColorMode, central_boxes, img_to_array, load_img
@@ -109,7 +108,7 @@ class FilePictures(Pictures):
             whole: Whether pictures are left at their size, for a resize that comes later, and turned as their EXIF
                 orientation says.
         """
-        self.paths = list(paths)
+        self.paths: list[str] = list(paths)
         self.size = size
         self.channels = CHANNELS[color_mode]
         self._color_mode: ColorMode = color_mode
@@ -120,7 +119,7 @@ class FilePictures(Pictures):
     def records(self, indices: Ints) -> _native.Records:
         """Raises FileNotFoundError or DecodeError for the first file that cannot be read."""
         records = _native.Records(len(indices))
-        paths = [self.paths[i] for i in indices.tolist()]
+        paths = [self.paths[i] for i in cast("list[int]", indices.tolist())]
         wait(workers().pool.fetch(records, paths, 2 * MOST_PIXELS))
         for row, _, message in records.faults():
             if not Path(paths[row]).exists():
@@ -153,6 +152,8 @@ class FilePictures(Pictures):
 
     def _decode(self, records: _native.Records, rows: Sequence[int], paths: Sequence[str], executor: Executor) -> None:
         """Let Pillow decode and resize some of the records."""
+
+        from PIL import ImageOps
 
         def load(row: int) -> NDArray[Any]:
             try:

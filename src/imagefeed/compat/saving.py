@@ -71,7 +71,7 @@ def load(path: str | os.PathLike[str], function: Callable[..., Any] | None) -> t
         raise SpecError(f"{os.fspath(path)}: has unknown entries {sorted(unknown)}; a later imagefeed wrote it")
     if content["function"] is not None and function is None:
         raise SpecError(
-            f"{os.fspath(path)}: was saved with preprocessing_function {content['function']}, which a file cannot hold; "
+            f"{os.fspath(path)}: was saved with preprocessing_function {content['function']}, which no file can hold; "
             "pass it as ImageDataGenerator.load(path, preprocessing_function=...)"
         )
     arguments = content["arguments"]
