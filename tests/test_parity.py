@@ -23,6 +23,8 @@ from imagefeed.plan import Pass, Plan, plan
 from imagefeed.program import program
 
 TOLERANCE = 0.02
+# Fixed-point sums are within 0.01 of a level of the exact ones (native/fixed.hpp): of the levels of a picture that is
+# shrunk first, about one in 250 rounds the other way, and each is read by up to four pixels.
 RARE = 0.02
 
 BORDERS = st.sampled_from(["constant", "replicate", "reflect", "wrap"])
