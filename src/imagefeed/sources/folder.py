@@ -154,9 +154,16 @@ def _pictures(top: str) -> Iterator[str]:
         with os.scandir(os.path.join(top, inside)) as entries:
             for entry in entries:
                 name = entry.name
-                if name.startswith("."):
+                if name[0] == ".":
                     continue
-                if os.path.splitext(name)[1].lower() in SUFFIXES and not entry.is_dir(follow_symlinks=False):
-                    yield inside + name
-                elif entry.is_dir(follow_symlinks=False):
+                folder = entry.is_dir(follow_symlinks=False)
+                if not folder and _is_picture(name):
+                    yield inside + name if inside else name
+                elif folder:
                     waiting.append(f"{inside}{name}/")
+
+
+def _is_picture(name: str) -> bool:
+    """Whether a file's suffix is one of a picture. Asked for every file: the common spelling first."""
+    suffix = name[name.rfind(".") :]
+    return suffix in SUFFIXES or suffix.lower() in SUFFIXES
