@@ -510,5 +510,5 @@ NB_MODULE(_native, m) {
 
     nb::class_<PyRecycler>(m, "Recycler")
         .def(nb::init<std::size_t>(), "most_idle"_a)
-        .def("take", &PyRecycler::take, "bytes"_a);
+        .def("take", &PyRecycler::take);
 }

@@ -1,12 +1,12 @@
 """The native core. Private: everything here is wrapped by the Python modules beside it."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-type Fault = tuple[int, int, str]
+Fault: TypeAlias = tuple[int, int, str]
 """Position, kind (1 I/O, 2 decoding, 3 too large, 4 plan), message."""
 
 def simd() -> str: ...
@@ -92,4 +92,4 @@ class Pool:
 
 class Recycler:
     def __init__(self, most_idle: int) -> None: ...
-    def take(self, bytes: int) -> NDArray[np.uint8]: ...
+    def take(self, count: int, /) -> NDArray[np.uint8]: ...

@@ -39,12 +39,12 @@ class Files(Source):
         return super().channels if isinstance(first, str | bytes) else first.shape[-1]
 
     def names(self, indices: Ints) -> list[str]:
-        return [_name(self._pictures[i], i) for i in indices.tolist()]
+        return [_name(self._at(i), i) for i in indices.tolist()]
 
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
         paths = [""] * len(indices)
         for place, i in enumerate(indices.tolist()):
-            picture = self._pictures[i]
+            picture = self._at(i)
             if isinstance(picture, bytes):
                 records.set_bytes(place, picture)
             elif isinstance(picture, str):
@@ -52,6 +52,9 @@ class Files(Source):
             else:
                 records.set_array(place, picture)
         return paths
+
+    def _at(self, index: int) -> str | bytes | NDArray[Any]:
+        return self._pictures[index]
 
     def targets(self, indices: Ints) -> NDArray[Any] | None:
         return None
