@@ -47,17 +47,13 @@ console = Console(stderr=True)
 def machine() -> Result:
     """What the figures depend on: processor, vector instructions, cores, memory, system."""
     cpuinfo = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    fields = dict(
-        (part.strip() for part in line.split(":", 1)) for line in cpuinfo.splitlines() if ":" in line
-    )
+    fields = dict((part.strip() for part in line.split(":", 1)) for line in cpuinfo.splitlines() if ":" in line)
     flags = set(fields.get("flags", "").split())
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processor": fields.get("model name", platform.processor()),
         "architecture": platform.machine(),
-        "vectors": [
-            flag for flag in ("sse4_2", "avx2", "avx512f", "avx512_vbmi", "amx_int8") if flag in flags
-        ],
+        "vectors": [flag for flag in ("sse4_2", "avx2", "avx512f", "avx512_vbmi", "amx_int8") if flag in flags],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(memory / 2**30),
         "system": platform.system(),
@@ -99,9 +95,7 @@ def measure(python: str, request: Result) -> Result:
 class Run:
     """The measurements of one run, and the file that they are written to after every job."""
 
-    def __init__(
-        self, options: Result, pythons: dict[str, str], photos: Path, work: Path, output: Path
-    ) -> None:
+    def __init__(self, options: Result, pythons: dict[str, str], photos: Path, work: Path, output: Path) -> None:
         self.options, self.pythons, self.photos, self.work, self.output = (
             options,
             pythons,
@@ -188,9 +182,7 @@ def describe(name: str, entry: Result) -> str:
 
 def main(
     job: Annotated[list[str] | None, Option(help="A job to run; repeat for more. All, if left out.")] = None,
-    system: Annotated[
-        list[str] | None, Option(help="A system to run; repeat for more. All, if left out.")
-    ] = None,
+    system: Annotated[list[str] | None, Option(help="A system to run; repeat for more. All, if left out.")] = None,
     python: Annotated[
         list[str] | None,
         Option(help="NAME=PATH: the interpreter of imagefeed, tf, dali or torch; repeat for more."),

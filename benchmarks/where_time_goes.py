@@ -64,22 +64,16 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK, help="where the scratch files are")
     given = parser.parse_args()
     if shutil.which("perf") is None:
-        raise SystemExit(
-            "perf is not installed: apt-get install linux-perf (Debian), linux-tools-generic (Ubuntu)"
-        )
+        raise SystemExit("perf is not installed: apt-get install linux-perf (Debian), linux-tools-generic (Ubuntu)")
     folder, _ = prepare(job_named(given.job).dataset, given.photos, given.work)
     with tempfile.TemporaryDirectory() as scratch:
         recording = Path(scratch) / "perf.data"
         rate = record(given.job, folder, given.threads, given.seconds, recording)
         libraries = [row for row in shares(recording, "dso") if row[0] >= LEAST_SHARE]
-        functions = [
-            row for row in shares(recording, "symbol") if row[0] >= LEAST_SHARE and "0x0000" not in row[1]
-        ]
+        functions = [row for row in shares(recording, "symbol") if row[0] >= LEAST_SHARE and "0x0000" not in row[1]]
     print(f"{rate:,.0f} images/s while being sampled\n")
     print(table(("library", "share"), [[name, f"{share:.1f} %"] for share, name in libraries]) + "\n")
-    print(
-        table(("function", "share"), [[f"`{readable(name)}`", f"{share:.1f} %"] for share, name in functions])
-    )
+    print(table(("function", "share"), [[f"`{readable(name)}`", f"{share:.1f} %"] for share, name in functions]))
 
 
 if __name__ == "__main__":

@@ -36,9 +36,7 @@ def libjpeg_in_use() -> list[str]:
     """Names of the libjpeg libraries that this process has mapped, Pillow's own apart, for the record."""
     maps = Path("/proc/self/maps")
     lines = maps.read_text().splitlines() if maps.exists() else []
-    return sorted(
-        {Path(line.split()[-1]).name for line in lines if "libjpeg" in line and "pillow" not in line}
-    )
+    return sorted({Path(line.split()[-1]).name for line in lines if "libjpeg" in line and "pillow" not in line})
 
 
 def resident_bytes(process: str = "self") -> int:

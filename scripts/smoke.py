@@ -22,9 +22,7 @@ def main() -> None:
         with Image.open(source.files[0]) as image:
             difference = np.abs(feed.read(source.files[0]).astype(int) - np.asarray(image).astype(int)).max()
         assert difference <= 1, f"decoding differs from Pillow's by {difference} levels"
-        pipeline = feed.Pipeline(
-            [feed.RandomResizedCrop((32, 32)), feed.HorizontalFlip(), feed.Rescale(1 / 255)]
-        )
+        pipeline = feed.Pipeline([feed.RandomResizedCrop((32, 32)), feed.HorizontalFlip(), feed.Rescale(1 / 255)])
         batches = list(feed.Loader(source, pipeline, batch_size=4, seed=1))
     assert [images.shape for images, _ in batches] == [(4, 32, 32, 3)] * 2
     assert all(images.min() >= 0 and images.max() <= 1 for images, _ in batches)

@@ -40,9 +40,7 @@ def upright(box: tuple[float, float, float, float], size: tuple[int, int]) -> np
     return np.array([[(right - left) / size[1], 0, left], [0, (bottom - top) / size[0], top], [0, 0, 1]])
 
 
-def pillow(
-    image: np.ndarray, size: tuple[int, int], kernel: str, box: tuple[float, ...] | None = None
-) -> np.ndarray:
+def pillow(image: np.ndarray, size: tuple[int, int], kernel: str, box: tuple[float, ...] | None = None) -> np.ndarray:
     resized = Image.fromarray(image).resize(size[::-1], Image.Resampling[kernel.upper()], box=box)
     return np.asarray(resized).astype(float)
 
@@ -68,9 +66,7 @@ def test_a_resize_is_pillows(kernel: str, size: tuple[int, int]) -> None:
 def test_a_resize_of_a_photograph_is_pillows(kernel: str, photograph: np.ndarray) -> None:
     full = (0, 0, photograph.shape[1], photograph.shape[0])
     for size in ((224, 224), (100, 30), (300, 700)):
-        ours = warped(
-            photograph, upright(full, size), size, interpolation=kernel, border=None, antialias=True
-        )
+        ours = warped(photograph, upright(full, size), size, interpolation=kernel, border=None, antialias=True)
         assert abs(array_ops.to_levels(ours) - pillow(photograph, size, kernel)).max() <= 1
 
 
@@ -171,9 +167,7 @@ def test_a_turned_warp_that_shrinks_reads_a_smaller_picture() -> None:
 def test_the_smaller_picture_is_rounded_only_where_the_source_is() -> None:
     m = np.array([[2.0, 0.1, 0.0], [-0.1, 2.0, 0.0], [0, 0, 1]])
     image = noise(80, 60)
-    rounded, exact = (
-        warped(picture, m, (30, 30), antialias=True) for picture in (image, image.astype(float))
-    )
+    rounded, exact = (warped(picture, m, (30, 30), antialias=True) for picture in (image, image.astype(float)))
     assert 0.05 < abs(rounded - exact).max() <= 0.5 + 1e-9
 
 
@@ -182,9 +176,7 @@ def test_only_the_axis_that_shrinks_is_made_smaller() -> None:
     m = np.array([[0.5, 0.001, 0.0], [0.0, 4.0, 0.0], [0, 0, 1]])
     small = pillow(image, (20, 60), "bilinear")
     assert (
-        abs(
-            warped(image, m, (20, 120), antialias=True) - warped(small, np.diag([1, 0.25, 1]) @ m, (20, 120))
-        ).max()
+        abs(warped(image, m, (20, 120), antialias=True) - warped(small, np.diag([1, 0.25, 1]) @ m, (20, 120))).max()
         <= 1
     )
 
@@ -211,9 +203,7 @@ def test_color_is_pillows(factor: float) -> None:
     assert abs(rendered(image, feed.Contrast(factor=(factor, factor))) - theirs).max() < 2
 
 
-@pytest.mark.parametrize(
-    "step", [feed.Saturation(factor=(0.3, 0.3)), feed.Brightness(factor=(0.3, 0.3))], ids=repr
-)
+@pytest.mark.parametrize("step", [feed.Saturation(factor=(0.3, 0.3)), feed.Brightness(factor=(0.3, 0.3))], ids=repr)
 def test_gray_is_the_color_of_three_equal_channels(step: feed.Transform) -> None:
     gray = noise(channels=1)
     color = rendered(gray.repeat(3, axis=2), step)
@@ -282,9 +272,7 @@ def test_any_array_library_gives_the_same(steps: tuple[feed.Transform, ...], dty
     stage = feed.Pipeline(steps).stages()[0]
     result = plan(stage, np.array([[40, 31]]), np.zeros(1, np.int64), seed=0, epoch=0)
     ours = array_ops.run(result.passes, noise(), 0, getattr(np, dtype))
-    strict = array_ops.run(
-        result.passes, array_api_strict.asarray(noise()), 0, getattr(array_api_strict, dtype)
-    )
+    strict = array_ops.run(result.passes, array_api_strict.asarray(noise()), 0, getattr(array_api_strict, dtype))
     assert strict.dtype == getattr(array_api_strict, dtype)
     np.testing.assert_array_equal(np.asarray(strict), ours)
 

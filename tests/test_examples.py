@@ -48,7 +48,7 @@ def test_examples_give_what_they_show(module, request) -> None:
     for test in found:
         test.globs |= request.getfixturevalue("names")
         output = io.StringIO()
-        doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=output.write)
+        doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=output.write)
         assert output.getvalue() == ""
 
 

@@ -34,9 +34,7 @@ def matrices(transform: Transform, sizes: list[tuple[int, int]], **drawn: object
     return op.matrix
 
 
-def moved(
-    transform: Transform, point: tuple[float, float], size: tuple[int, int], **drawn: object
-) -> np.ndarray:
+def moved(transform: Transform, point: tuple[float, float], size: tuple[int, int], **drawn: object) -> np.ndarray:
     """Where the thing at a point (x, y) of the input is seen in the output."""
     place = np.linalg.inv(matrices(transform, [size], **drawn)[0]) @ (*point, 1.0)
     return place[:2] / place[2]
@@ -98,9 +96,7 @@ def test_zoom_is_a_resized_box(factor: float) -> None:
 def test_zoom_by_a_factor_for_each_side() -> None:
     step = feed.Zoom(factor=(0.5, 4), keep_ratio=False)
     assert moved(step, (30.0, 40.0), (40, 30), factor=[[2.0, 3.0]]) == pytest.approx([15 + 45, 20 + 40])
-    assert moved(feed.Zoom(factor=(0.5, 4)), (30.0, 40.0), (40, 30), factor=[[2.0]]) == pytest.approx(
-        [45, 60]
-    )
+    assert moved(feed.Zoom(factor=(0.5, 4)), (30.0, 40.0), (40, 30), factor=[[2.0]]) == pytest.approx([45, 60])
 
 
 def test_affine_is_zoom_then_shear_then_rotation_then_shift() -> None:
@@ -159,9 +155,7 @@ def test_center_crop_is_a_slice(size: tuple[int, int]) -> None:
     np.testing.assert_array_equal(rendered(image, feed.CenterCrop(size)), expected)
 
 
-@pytest.mark.parametrize(
-    ("border", "mode"), [("reflect", "symmetric"), ("replicate", "edge"), ("wrap", "wrap")]
-)
+@pytest.mark.parametrize(("border", "mode"), [("reflect", "symmetric"), ("replicate", "edge"), ("wrap", "wrap")])
 def test_a_crop_continues_a_smaller_picture(border: str, mode: str) -> None:
     image = noise()
     expected = np.pad(image, ((5, 5), (10, 10), (0, 0)), mode)  # type: ignore[call-overload]
@@ -180,9 +174,7 @@ def test_random_crop_is_anywhere_with_the_same_probability() -> None:
         assert stats.chisquare(counts).pvalue > 0.01
 
 
-def expected_part(
-    height: int, width: int, u: dict[str, np.ndarray], step: feed.RandomResizedCrop
-) -> list[float]:
+def expected_part(height: int, width: int, u: dict[str, np.ndarray], step: feed.RandomResizedCrop) -> list[float]:
     """Top, left, height and width by the definition, candidate after candidate."""
     for k in range(10):
         area = height * width * (step.scale[0] + u["area"][k] * (step.scale[1] - step.scale[0]))
@@ -211,9 +203,7 @@ def test_random_resized_crop_is_the_first_candidate_that_fits(
     drawn = {name: v.sample(u[name], np) for name, v in step.variables().items()}
     m = matrices(step, [size] * count, **drawn)
     parts = np.stack([m[:, 1, 2], m[:, 0, 2], m[:, 1, 1] * 20, m[:, 0, 0] * 10], axis=1)
-    expected = [
-        expected_part(*size, {name: array[k] for name, array in u.items()}, step) for k in range(count)
-    ]
+    expected = [expected_part(*size, {name: array[k] for name, array in u.items()}, step) for k in range(count)]
     np.testing.assert_allclose(parts, expected, atol=1e-9)
     assert (parts[:, :2] >= 0).all()
     assert (parts[:, :2] + parts[:, 2:] <= np.array(size) + 1e-9).all()

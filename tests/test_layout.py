@@ -35,9 +35,7 @@ HEAVY = (
 def layers(text: str) -> dict[str, int]:
     """The rows of the table in docs/architecture.md that names the modules: 0 for the top one."""
     table = text.partition("| module | what it is |")[2].partition("\n\n")[0]
-    rows = [
-        re.findall(r"`(\w+)(?:\.py|/)?`", line.split("|")[1]) for line in table.splitlines() if "`" in line
-    ]
+    rows = [re.findall(r"`(\w+)(?:\.py|/)?`", line.split("|")[1]) for line in table.splitlines() if "`" in line]
     return {name: k for k, names in enumerate(rows) for name in names}
 
 
@@ -69,9 +67,7 @@ def test_imports_point_one_way(project: Path) -> None:
         f"{file.relative_to(PACKAGE)} imports {other}"
         for file in PACKAGE.rglob("*.py")
         if file.parent != PACKAGE or file.name != "__init__.py"
-        for other in wrong_way(
-            file.relative_to(PACKAGE).parts[0].removesuffix(".py"), file.read_text("utf-8"), order
-        )
+        for other in wrong_way(file.relative_to(PACKAGE).parts[0].removesuffix(".py"), file.read_text("utf-8"), order)
     ]
     assert wrong == []
 
@@ -121,14 +117,10 @@ def test_public_names_are_documented() -> None:
 
 
 def fresh(code: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
-    ).stdout
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120).stdout
 
 
-@pytest.mark.parametrize(
-    ("module", "allowed"), [("imagefeed", set[str]()), ("imagefeed.cli", {"rich", "typer"})]
-)
+@pytest.mark.parametrize(("module", "allowed"), [("imagefeed", set[str]()), ("imagefeed.cli", {"rich", "typer"})])
 def test_importing_loads_no_framework(module: str, allowed: set[str]) -> None:
     loaded = json.loads(fresh(f"import {module}, json, sys; print(json.dumps(sorted(sys.modules)))"))
     assert set(HEAVY) & set(loaded) == allowed

@@ -61,9 +61,7 @@ def solid(tmp_path_factory) -> feed.Source:
 def collected(loader: Loader) -> tuple[np.ndarray, np.ndarray]:
     """One epoch in one piece."""
     batches = list(loader)
-    return np.concatenate([images for images, _ in batches]), np.concatenate(
-        [labels for _, labels in batches]
-    )
+    return np.concatenate([images for images, _ in batches]), np.concatenate([labels for _, labels in batches])
 
 
 # ---------------------------------------------------------------- the same bytes
@@ -123,9 +121,7 @@ def test_an_epoch_can_begin_anywhere(photographs) -> None:
 
 
 def test_seeds_differ(photographs) -> None:
-    images = [
-        collected(Loader(photographs, RANDOM, seed=seed, shuffle=False))[0] for seed in (0, 1, 2**64 - 1)
-    ]
+    images = [collected(Loader(photographs, RANDOM, seed=seed, shuffle=False))[0] for seed in (0, 1, 2**64 - 1)]
     assert (images[0] != images[1]).any(axis=(1, 2, 3)).all()
     assert (images[1] != images[2]).any(axis=(1, 2, 3)).all()
 
@@ -135,9 +131,7 @@ def test_seeds_differ(photographs) -> None:
 
 def test_an_epoch_has_every_record_once_and_epochs_differ(photographs) -> None:
     loader = Loader(photographs, RANDOM, batch_size=7)
-    orders = [
-        np.concatenate([batch.indices for batch in loader.batches(epoch)]).tolist() for epoch in range(3)
-    ]
+    orders = [np.concatenate([batch.indices for batch in loader.batches(epoch)]).tolist() for epoch in range(3)]
     for order in orders:
         assert sorted(order) == list(range(40))
         assert order != sorted(order)
@@ -206,8 +200,7 @@ def test_dtype_and_layout(photographs) -> None:
     np.testing.assert_array_equal(half, exact.astype(np.float16))
     for dtype in ("uint8", "float16", "float32"):
         pixels, planes = (
-            next(iter(Loader(photographs, levels, dtype=dtype, layout=layout)))[0]
-            for layout in ("nhwc", "nchw")
+            next(iter(Loader(photographs, levels, dtype=dtype, layout=layout)))[0] for layout in ("nhwc", "nchw")
         )
         assert planes.flags.c_contiguous
         np.testing.assert_array_equal(planes.transpose(0, 2, 3, 1), pixels)
@@ -250,9 +243,7 @@ def test_without_targets_a_batch_is_its_images() -> None:
 
 def test_nothing_done_is_nothing_changed() -> None:
     images = np.random.default_rng(0).integers(0, 256, (5, 7, 3, 3), np.uint8)
-    np.testing.assert_array_equal(
-        next(iter(Loader(feed.arrays(images), Pipeline([], training=False)))), images
-    )
+    np.testing.assert_array_equal(next(iter(Loader(feed.arrays(images), Pipeline([], training=False)))), images)
 
 
 # ---------------------------------------------------------------- Python functions
@@ -307,9 +298,7 @@ def test_a_random_function_draws_by_record_and_epoch() -> None:
 def test_a_function_works_on_photographs(photographs) -> None:
     plain = Pipeline([feed.RandomCrop((40, 40)), feed.Resize((20, 20))])
     applied = Pipeline([*plain, feed.Apply(dotted), feed.HorizontalFlip(probability=1.0)])
-    first, second = (
-        collected(Loader(photographs, one, shuffle=False, seed=1))[0] for one in (plain, applied)
-    )
+    first, second = (collected(Loader(photographs, one, shuffle=False, seed=1))[0] for one in (plain, applied))
     np.testing.assert_array_equal(second[:, :, ::-1][:, 1:], first[:, 1:])
     assert (second[:, 0, -1] == 255).all()
 
@@ -323,9 +312,7 @@ def test_what_a_function_raises_reaches_the_caller() -> None:
         next(iter(loader))
     assert_nothing_runs()
     wrong = Loader(feed.arrays(np.zeros((9, 6, 5, 3), np.uint8)), Pipeline([feed.Apply(np.sqrt)]))
-    with pytest.raises(
-        SpecError, match=r"Apply\(sqrt\): returned float16 of shape \(6, 5, 3\); expected uint8"
-    ):
+    with pytest.raises(SpecError, match=r"Apply\(sqrt\): returned float16 of shape \(6, 5, 3\); expected uint8"):
         next(iter(wrong))
 
 
@@ -336,9 +323,7 @@ def test_a_function_may_give_each_picture_another_size_before_a_resize() -> None
     images = np.random.default_rng(0).integers(0, 256, (20, 6, 5, 3), np.uint8)
     batch = next(iter(Loader(feed.arrays(images), Pipeline([feed.Apply(cut), feed.Resize((4, 4))]))))
     assert batch.shape == (20, 4, 4, 3)
-    with pytest.raises(
-        PlanError, match=r"but images\[0\] becomes .x5 and images\[\d+\] becomes .x5; add Resize"
-    ):
+    with pytest.raises(PlanError, match=r"but images\[0\] becomes .x5 and images\[\d+\] becomes .x5; add Resize"):
         next(iter(Loader(feed.arrays(np.sort(images, axis=0)), Pipeline([feed.Apply(cut)]), shuffle=False)))
 
 
@@ -436,9 +421,7 @@ def test_arguments_that_cannot_be_say_why(arguments, message) -> None:
 
 
 def test_a_loader_without_a_batch_says_so() -> None:
-    with pytest.raises(
-        feed.SourceError, match="has no whole batch of 32; lower batch_size or pass drop_last=False"
-    ):
+    with pytest.raises(feed.SourceError, match="has no whole batch of 32; lower batch_size or pass drop_last=False"):
         Loader(**GOOD, drop_last=True)
 
 
@@ -452,7 +435,7 @@ def test_pictures_of_two_sizes_are_no_batch(photographs) -> None:
 
 
 def running() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("imagefeed-conductor")]
+    return [thread.name for thread in threading.enumerate() if thread.name == "imagefeed-conductor"]
 
 
 def assert_nothing_runs() -> None:

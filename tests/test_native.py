@@ -42,9 +42,7 @@ class Draw:
         self.dtype = "float32"
         self.store()
 
-    def warp(
-        self, matrix, size, interpolation="bilinear", border="replicate", fill=0.0, antialias=False
-    ) -> "Draw":
+    def warp(self, matrix, size, interpolation="bilinear", border="replicate", fill=0.0, antialias=False) -> "Draw":
         self.size = size
         matrix = np.array(matrix, np.float64).reshape(1, 3, 3)
         kinds = INTERPOLATIONS[interpolation], BORDERS[border]
@@ -103,12 +101,7 @@ def test_a_resize_of_photographs_is_pillows_within_a_level(photographs, kernel) 
     """Pillow sums 8-bit levels with weights of 22 bits and rounds between the axes; we do neither."""
     for image in photographs:
         for size in ((224, 224), (100, 333), (600, 700), image.shape[:2], (7, 5), (1, 1)):
-            ours = (
-                Draw()
-                .warp(upright(size, image), size, kernel, "none", antialias=True)
-                .store("uint8")
-                .on(image)
-            )
+            ours = Draw().warp(upright(size, image), size, kernel, "none", antialias=True).store("uint8").on(image)
             theirs = Image.fromarray(image).resize(size[::-1], Image.Resampling[kernel.upper()])
             assert abs(ours.astype(int) - np.asarray(theirs)).max() <= 1, size
 
@@ -333,9 +326,7 @@ def test_wrong_arrays_are_refused() -> None:
             TypeError,
         ),
         (
-            lambda: _native.Pool(1).render_each(
-                records, program, [np.empty((4, 9, 3), np.uint8)[:, ::2]] * 2
-            ),
+            lambda: _native.Pool(1).render_each(records, program, [np.empty((4, 9, 3), np.uint8)[:, ::2]] * 2),
             TypeError,
         ),
     ):

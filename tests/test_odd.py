@@ -64,9 +64,7 @@ def child(program: str, names: list[str], limit: float) -> subprocess.CompletedP
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     if done.returncode < 0:
-        pytest.fail(
-            f"{signal.Signals(-done.returncode).name} after {done.stdout[-300:]}\n{done.stderr[-3000:]}"
-        )
+        pytest.fail(f"{signal.Signals(-done.returncode).name} after {done.stdout[-300:]}\n{done.stderr[-3000:]}")
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -131,8 +129,7 @@ print(read)
 
 def test_damaged_files_never_end_the_process(data) -> None:
     files = (
-        sorted(data("odd/exif_orientation").rglob("*.jpg"))[:2]
-        + sorted(data("cats_dogs/train").rglob("*.jpg"))[:12]
+        sorted(data("odd/exif_orientation").rglob("*.jpg"))[:2] + sorted(data("cats_dogs/train").rglob("*.jpg"))[:12]
     )
     done = child(DAMAGE, [str(file) for file in files], limit=600)
     assert int(done.stdout) > 100  # some are still pictures

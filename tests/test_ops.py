@@ -56,8 +56,7 @@ def test_diagonal_color_matrices_fuse_exactly(seed: int, rows: tuple[int, int]) 
 def test_tables_fuse_exactly(seed: int, rows: tuple[int, int], channels: int) -> None:
     rng = np.random.default_rng(seed)
     first, second = (
-        Lut(table=rng.integers(0, 256, (n, 256, c), np.uint8))
-        for n, c in zip(rows, (channels, 3), strict=True)
+        Lut(table=rng.integers(0, 256, (n, 256, c), np.uint8)) for n, c in zip(rows, (channels, 3), strict=True)
     )
     both = fuse(first, second, np)
     assert isinstance(both, Lut)
@@ -93,9 +92,7 @@ def test_warps_fuse_to_the_map_of_one_after_the_other(seed: int) -> None:
 
 OPTIONS = [
     {"interpolation": i, "border": b, "antialias": a, "fill": f}
-    for i, b, a, f in product(
-        (None, "nearest", "bilinear"), (None, "constant", "wrap"), (True, False), (0.0, 9.0)
-    )
+    for i, b, a, f in product((None, "nearest", "bilinear"), (None, "constant", "wrap"), (True, False), (0.0, 9.0))
 ]
 
 
@@ -138,9 +135,7 @@ def test_what_stays_two() -> None:
     for first, second in stay:
         assert fuse(first, second, np) is None, (first, second)
     for op in (warp(), color(0), table, Host(function=np.copy)):
-        with pytest.raises(
-            SpecError, match=f"{type(op).__name__} works on levels, but comes after Normalize"
-        ):
+        with pytest.raises(SpecError, match=f"{type(op).__name__} works on levels, but comes after Normalize"):
             fuse(normalize, op, np)
 
 

@@ -118,9 +118,7 @@ COLOR = st.one_of(
     st.builds(feed.Brightness, factor=between(0, 2)),
     st.builds(feed.Contrast, factor=between(0, 2)),
 )
-UNITS = st.sampled_from(
-    [(), (feed.Rescale(1 / 255),), (feed.Rescale(1 / 255), feed.Normalize(mean=0.4, std=0.2))]
-)
+UNITS = st.sampled_from([(), (feed.Rescale(1 / 255),), (feed.Rescale(1 / 255), feed.Normalize(mean=0.4, std=0.2))])
 STEPS = st.lists(st.one_of(GEOMETRY, GEOMETRY, COLOR), min_size=1, max_size=4)
 
 

@@ -149,9 +149,7 @@ def draws(transform: Transform, count: int = 4000) -> dict[str, np.ndarray]:
 
 
 def test_sometimes_is_applied_with_its_probability() -> None:
-    assert draws(feed.Sometimes(feed.VerticalFlip(), probability=0.3))["applied"].mean() == pytest.approx(
-        0.3, abs=0.03
-    )
+    assert draws(feed.Sometimes(feed.VerticalFlip(), probability=0.3))["applied"].mean() == pytest.approx(0.3, abs=0.03)
 
 
 def test_one_of_chooses_by_weight() -> None:
@@ -201,9 +199,7 @@ def test_one_of_has_a_deterministic_form_where_its_branches_agree() -> None:
     crops = [feed.RandomResizedCrop((8, 8)), feed.RandomResizedCrop((8, 8), scale=(0.5, 1.0))]
     assert feed.OneOf(crops).deterministic() == (feed.Resize((8, 8), fit="cover"),)
     assert feed.OneOf([feed.VerticalFlip(), feed.Rotate(degrees=(0, 1))]).deterministic() == ()
-    with pytest.raises(
-        SpecError, match=r"OneOf\(.*\): stands for .*CenterCrop.* or .*Resize.* at validation; write"
-    ):
+    with pytest.raises(SpecError, match=r"OneOf\(.*\): stands for .*CenterCrop.* or .*Resize.* at validation; write"):
         feed.OneOf([feed.RandomCrop((8, 8)), *crops]).deterministic()
 
 

@@ -60,9 +60,7 @@ def test_arrays_have_the_promised_form() -> None:
     }
     for op in result.passes[0].ops:
         assert isinstance(op, ColorMatrix | Normalize)
-        arrays[np.float32] += (
-            [op.matrix, op.low, op.high] if isinstance(op, ColorMatrix) else [op.scale, op.bias]
-        )
+        arrays[np.float32] += [op.matrix, op.low, op.high] if isinstance(op, ColorMatrix) else [op.scale, op.bias]
     assert len(arrays[np.float32]) == 8
     for dtype, members in arrays.items():
         for array in members:
@@ -151,9 +149,7 @@ MOTIONS = st.one_of(
         st.booleans(),
     ),
     st.builds(lambda b, s: feed.Perspective(s, border=b), BORDERS, st.floats(0, 0.45)),
-    st.builds(
-        lambda b, d: feed.Rotate(degrees=(d, d), interpolation="nearest", border=b), BORDERS, st.floats(-9, 9)
-    ),
+    st.builds(lambda b, d: feed.Rotate(degrees=(d, d), interpolation="nearest", border=b), BORDERS, st.floats(-9, 9)),
 )
 SIDES = st.integers(1, 40)
 SIZE = st.tuples(SIDES, SIDES)
@@ -313,9 +309,7 @@ class Custom(Transform):
 
 def test_errors_name_the_step() -> None:
     normalize = Normalize(scale=np.ones(1), bias=np.zeros(1))
-    with pytest.raises(
-        SpecError, match=r"steps\[1\].Custom: Warp works on levels, but comes after Normalize"
-    ):
+    with pytest.raises(SpecError, match=r"steps\[1\].Custom: Warp works on levels, but comes after Normalize"):
         planned(
             feed.HorizontalFlip(),
             Custom((normalize, Warp(matrix=np.eye(3)[None], interpolation=None, border=None))),

@@ -10,9 +10,7 @@ def numpy_stream(seed: int, epoch: int, step: int, record: int, count: int) -> n
     return (np.random.Philox(key=key, counter=counter).random_raw(count) >> np.uint64(11)) * 2.0**-53
 
 
-def uniform(
-    steps: list[int], counts: list[int], records: list[int], seed: int = 7, epoch: int = 0
-) -> np.ndarray:
+def uniform(steps: list[int], counts: list[int], records: list[int], seed: int = 7, epoch: int = 0) -> np.ndarray:
     return rng.uniform(seed, epoch, *(np.array(a, np.int64) for a in (steps, counts, records)))
 
 

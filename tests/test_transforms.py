@@ -13,11 +13,7 @@ from imagefeed.ops import Host, Op, Warp, extent_after
 from imagefeed.transforms import Drawn
 
 PUBLIC = sorted(
-    (
-        cls
-        for name in feed.__all__
-        if isinstance(cls := getattr(feed, name), type) and issubclass(cls, Transform)
-    ),
+    (cls for name in feed.__all__ if isinstance(cls := getattr(feed, name), type) and issubclass(cls, Transform)),
     key=lambda cls: cls.__name__,
 )
 
@@ -79,9 +75,7 @@ def lowered(transform: Transform, rows: slice = slice(None), xp: object = np) ->
 def arrays(op: Op) -> dict[str, np.ndarray]:
     """The arrays of an op by name, each with an axis for the records if it has one."""
     values = {field.name: getattr(op, field.name) for field in fields(op)}
-    return {
-        name: np.asarray(value) for name, value in values.items() if hasattr(value, "__array_namespace__")
-    }
+    return {name: np.asarray(value) for name, value in values.items() if hasattr(value, "__array_namespace__")}
 
 
 def options(op: Op) -> dict[str, object]:
@@ -190,8 +184,6 @@ def test_everything_is_done_where_the_probability_is_one(transform: Transform) -
     drawn = {name: variables[name].sample(numbers[name], np) for name in variables}
     plain = transform.lower(Drawn(**drawn), (HEIGHTS, WIDTHS), np)
     inner = {f"transform.{name}": value for name, value in drawn.items()} | {"applied": np.ones(ROWS, bool)}
-    for op, always in zip(
-        plain, feed.Sometimes(transform).lower(Drawn(**inner), (HEIGHTS, WIDTHS), np), strict=True
-    ):
+    for op, always in zip(plain, feed.Sometimes(transform).lower(Drawn(**inner), (HEIGHTS, WIDTHS), np), strict=True):
         for name, array in arrays(op).items():
             np.testing.assert_array_equal(*np.broadcast_arrays(arrays(always)[name], array))

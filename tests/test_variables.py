@@ -64,9 +64,7 @@ def test_continuous_distributions(variable: Variable, distribution: object) -> N
 )
 def test_discrete_distributions(variable: Variable, expected: dict[float, float]) -> None:
     values, counts = np.unique(variable.sample(numbers(variable), np), return_counts=True)
-    assert dict(zip(values.tolist(), (counts / 4000).tolist(), strict=True)) == pytest.approx(
-        expected, abs=0.03
-    )
+    assert dict(zip(values.tolist(), (counts / 4000).tolist(), strict=True)) == pytest.approx(expected, abs=0.03)
 
 
 def test_ends_of_the_unit_interval() -> None:

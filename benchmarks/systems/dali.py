@@ -86,9 +86,7 @@ def _resized_crop(task: Task) -> Iterator[Any]:
             num_attempts=10,
             **DECODE,
         )
-        images = fn.resize(
-            images, size=(height, width), interp_type=types.INTERP_LINEAR, antialias=task.antialias
-        )
+        images = fn.resize(images, size=(height, width), interp_type=types.INTERP_LINEAR, antialias=task.antialias)
         yield from _endless(pipeline, _rescaled(images))
 
 

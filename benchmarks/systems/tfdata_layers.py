@@ -34,9 +34,7 @@ def _endless(dataset: tf.data.Dataset, augment: keras.Sequential, threads: int) 
     options = tf.data.Options()
     options.deterministic = False
     options.threading.private_threadpool_size = threads
-    mapped = dataset.map(
-        lambda images, _: augment(images, training=True), num_parallel_calls=tf.data.AUTOTUNE
-    )
+    mapped = dataset.map(lambda images, _: augment(images, training=True), num_parallel_calls=tf.data.AUTOTUNE)
     return iter(mapped.repeat().prefetch(tf.data.AUTOTUNE).with_options(options))
 
 

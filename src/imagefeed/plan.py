@@ -77,8 +77,7 @@ class Plan:
                 for row in (0, int(other[0]))
             )
             raise PlanError(
-                f"a batch needs pictures of one size, but {becomes}; "
-                "add Resize((height, width)) to the pipeline"
+                f"a batch needs pictures of one size, but {becomes}; add Resize((height, width)) to the pipeline"
             )
         return int(first[0]), int(first[1])
 

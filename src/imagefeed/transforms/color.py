@@ -93,7 +93,5 @@ class Saturation(Transform):
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         gray = [(1.0 - drawn.factor) * weight for weight in LUMA]
-        rows = tuple(
-            (*(gray[k] + drawn.factor if k == row else gray[k] for k in range(3)), 0.0) for row in range(3)
-        )
+        rows = tuple((*(gray[k] + drawn.factor if k == row else gray[k] for k in range(3)), 0.0) for row in range(3))
         return (color_matrix(rows, xp, diagonal=False),)
