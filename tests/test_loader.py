@@ -560,6 +560,7 @@ def script(tmp_path, project, data) -> Callable[[str], subprocess.Popen[str]]:
     """Start Python on some lines that have a Loader of photographs, called `loader`."""
     head = f"""
         import os, signal, sys, threading, time
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start deaf to it
         import numpy as np
         import imagefeed as feed
         pipeline = feed.Pipeline([feed.RandomResizedCrop((224, 224)), feed.Rescale(1 / 255)])
