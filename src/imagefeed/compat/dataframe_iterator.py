@@ -117,6 +117,18 @@ class DataFrameIterator(FileIterator):
         """The weight of every picture, or None."""
         return self._sample_weight
 
+    def get_classes(self, df: Any, y_col: str) -> list[Any]:
+        """The class number of every row of a table, or a list of them.
+
+        Args:
+            df: A table.
+            y_col: The column with the classes.
+        """
+        return [
+            self.class_indices[label] if isinstance(label, str) else [self.class_indices[name] for name in label]
+            for label in Table(df).column(y_col)
+        ]
+
     # ---------------------------------------------------------------------------------------------- its parts
 
     def _check(
@@ -145,9 +157,13 @@ class DataFrameIterator(FileIterator):
             return
         if not table.holds(y_col, str):
             raise TypeError(f"{start} strings.")
-        given = len(set(classes or table.column(y_col)))
-        if self.class_mode == "binary" and given != 2:
-            raise ValueError(f'If class_mode="binary" there must be 2 classes. Found {given} classes.')
+        if self.class_mode == "binary":
+            start = 'If class_mode="binary" there must be 2 classes.'
+            if classes and len(set(classes)) != 2:
+                raise ValueError(f"{start} {len(set(classes))} class/es were given.")
+            found = len(set(table.column(y_col)))
+            if not classes and found != 2:
+                raise ValueError(f"{start} Found {found} classes.")
 
     def _existing(self, table: Table, x_col: str) -> NDArray[np.int64]:
         paths = [os.path.join(self.directory, cast(str, name)) for name in table.column(x_col)]

@@ -51,6 +51,13 @@ class Ranges:
         object.__setattr__(self, "columns", tuple(_columns(self)))
 
     @property
+    def between_pixels(self) -> bool:
+        """Whether a warp may read between pixels; shifts by whole ones do not."""
+        shifts = (self.height_shift, self.width_shift)
+        fractions = any(_is_set(one) and not np.issubdtype(np.asarray(one).dtype, np.integer) for one in shifts)
+        return bool(fractions or self.rotation or self.shear or self.zoom != (1, 1))
+
+    @property
     def warp(self) -> bool:
         """Whether pictures are moved other than by flips and crops."""
         return bool(

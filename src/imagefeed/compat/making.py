@@ -152,7 +152,7 @@ def _one_resample(
         fill=recipe.cval,
     )
     native = pictures.program(records, resize=False)
-    region, denominator = footprint(warp, records.sizes(), scalable=recipe.augment and recipe.order > 0)
+    region, denominator = footprint(warp, records.sizes(), scalable=recipe.interpolates and recipe.order > 0)
     native.region(np.ascontiguousarray(region), np.ascontiguousarray(denominator))
     native.begin_pass()
     native.warp(warp.matrix, size, 2 if recipe.order else 0, BORDERS[recipe.fill_mode], [recipe.cval], True)
@@ -169,7 +169,7 @@ def _by_python(recipe: Recipe, drawn: Draws) -> bool:
 def _line(recipe: Recipe, channels: int) -> tuple[list[float], list[float]] | None:
     """The scale and bias of the store, where they do the whole standardization."""
     last = recipe.standardization
-    if last.scale and last.std is not None and not recipe.interpolates:
+    if last.scale and last.std is not None and not (recipe.augment and recipe.ranges.between_pixels):
         return None  # a division gives other last bits than a product; they are Keras's where no pixel was interpolated
     return last.line(channels, 0 if recipe.data_format == "channels_first" else 2)
 

@@ -83,7 +83,7 @@ class PictureIterator(Iterator):
     # ---------------------------------------------------------------------------------------------- making batches
 
     def _can_run_ahead(self) -> bool:
-        return not self._by_hand()
+        return not self._by_hand() and not self.save_to_dir  # copies are of batches that were taken
 
     def _settings(self) -> tuple[Any, ...]:
         return (*super()._settings(), *vars(self.image_data_generator).values())
