@@ -68,6 +68,22 @@ struct PyRecords {
         owners.push_back(std::move(bytes));
     }
 
+    // A stretch of a larger buffer, which is not copied.
+    void set_buffer(std::size_t i, nb::ndarray<const std::uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> bytes) {
+        Record& record = at(i);
+        record = Record{};
+        record.bytes = bytes.data();
+        record.size = bytes.size();
+        owners.push_back(nb::cast(bytes));
+    }
+
+    // The part of its file that each record is.
+    void set_ranges(Array<std::int64_t, 1> offsets, Array<std::int64_t, 1> lengths) {
+        if (offsets.shape(0) != group->records.size() || lengths.shape(0) != group->records.size())
+            throw nb::value_error("one range for every record is expected");
+        for (std::size_t i = 0; i < group->records.size(); ++i) group->records[i].range = {offsets(i), lengths(i)};
+    }
+
     void set_array(std::size_t i, nb::ndarray<nb::ro, nb::ndim<3>, nb::c_contig, nb::device::cpu> array) {
         set_view(at(i), array.dtype(), static_cast<const std::uint8_t*>(array.data()), array.shape(0), array.shape(1), array.shape(2));
         owners.push_back(nb::cast(array));
@@ -474,6 +490,8 @@ NB_MODULE(_native, m) {
         .def("__init__", [](PyRecords* self, std::size_t count) { new (self) PyRecords{std::make_shared<RecordGroup>(count), {}}; }, "count"_a)
         .def("__len__", [](const PyRecords& self) { return self.group->records.size(); })
         .def("set_bytes", &PyRecords::set_bytes, "index"_a, "data"_a)
+        .def("set_buffer", &PyRecords::set_buffer, "index"_a, "data"_a)
+        .def("set_ranges", &PyRecords::set_ranges, "offsets"_a, "lengths"_a)
         .def("set_array", &PyRecords::set_array, "index"_a, "array"_a)
         .def("set_rows", &PyRecords::set_rows, "arrays"_a, "indices"_a)
         .def("bytes", [](PyRecords& self, std::size_t i) { return nb::bytes(self.at(i).bytes, self.at(i).size); }, "index"_a)

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <memory>
 
 namespace imagefeed {
@@ -31,6 +32,21 @@ std::filesystem::path to_path(const std::string& name) {
 #endif
 }
 
+bool seek(std::FILE* file, std::int64_t offset) {
+#if defined(_WIN32)
+    return _fseeki64(file, offset, SEEK_SET) == 0;
+#else
+    if (offset > std::numeric_limits<off_t>::max()) return false;
+    return fseeko(file, static_cast<off_t>(offset), SEEK_SET) == 0;
+#endif
+}
+
+// Whether a range lies within a file; compared without a sum that could overflow.
+bool is_within(const FileRange& range, std::uintmax_t size) {
+    const auto offset = static_cast<std::uintmax_t>(range.offset), length = static_cast<std::uintmax_t>(range.length);
+    return range.offset >= 0 && offset <= size && length <= size - offset;
+}
+
 }  // namespace
 
 Status read_file(const std::string& name, Record& record) {
@@ -40,13 +56,18 @@ Status read_file(const std::string& name, Record& record) {
     if (error) return Status::fail(Fault::io, error.message());
     if (kind == std::filesystem::file_type::not_found) return Status::fail(Fault::io, std::strerror(ENOENT));
     if (kind != std::filesystem::file_type::regular) return Status::fail(Fault::io, "not a regular file");
-    const std::uintmax_t size = std::filesystem::file_size(path, error);
+    const std::uintmax_t file_size = std::filesystem::file_size(path, error);
     if (error) return Status::fail(Fault::io, error.message());
+    const bool whole = record.range.length < 0;
+    if (!whole && !is_within(record.range, file_size))
+        return Status::fail(Fault::io, "the file ends before this record does; index it anew");
+    const std::uintmax_t size = whole ? file_size : static_cast<std::uintmax_t>(record.range.length);
     if (size == 0) return Status::fail(Fault::decode, "the file is empty");
     if (size > kLargestFile) return Status::fail(Fault::too_large, "the file holds more than 2 GiB");
     const auto file = open_file(path);
     if (!file) return Status::fail(Fault::io, std::strerror(errno));
     std::setvbuf(file.get(), nullptr, _IONBF, 0);
+    if (!whole && !seek(file.get(), record.range.offset)) return Status::fail(Fault::io, std::strerror(errno));
     record.owned = allocate_aligned(static_cast<std::size_t>(size));
     record.size = std::fread(record.owned.get(), 1, static_cast<std::size_t>(size), file.get());
     record.bytes = record.owned.get();

@@ -23,11 +23,17 @@ struct ArrayView {
     std::ptrdiff_t row_stride = 0;  // bytes; pixels of a row are packed
 };
 
+// The part of a file that holds the picture; the whole file where the length is negative.
+struct FileRange {
+    std::int64_t offset = 0, length = -1;
+};
+
 struct Record {
     RecordKind kind = RecordKind::empty;
     AlignedMemory owned;
     const std::uint8_t* bytes = nullptr;
     std::size_t size = 0;
+    FileRange range;
     JpegHeader header;
     ArrayView array;
     Status status;
@@ -38,7 +44,7 @@ struct Record {
     bool swapped() const { return header.orientation >= 5; }
 };
 
-// Reads a whole file into `record`. A directory, a device or a pipe is refused, not waited for.
+// Reads a file, or the record's range of it, into `record`. A directory, a device or a pipe is refused, not waited for.
 Status read_file(const std::string& path, Record& record);
 
 // Looks at the bytes of `record`: its kind, and a JPEG's header. `most_pixels` bounds width times height.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -11,31 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
-from imagefeed.checks import fail
+from imagefeed.checks import check_choice, fail
 from imagefeed.decode import Color
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints, Source
+from imagefeed.sources.listing import (
+    SUFFIXES,
+    Listing,
+    Order,
+    class_folders,
+    list_classes,
+    pictures_below,
+    stored_listing,
+)
 
 Labels: TypeAlias = Literal["int", "categorical", "binary"]
-
-SUFFIXES = frozenset(
-    (
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".png",
-        ".webp",
-        ".gif",
-        ".bmp",
-        ".tif",
-        ".tiff",
-        ".avif",
-        ".ppm",
-        ".pgm",
-        ".pnm",
-    )
-)
 
 
 def folder(
@@ -44,11 +34,14 @@ def folder(
     labels: Labels | None = "int",
     classes: Sequence[str] | None = None,
     color: Color = "rgb",
+    order: Order = "name",
+    index: str | os.PathLike[str] | None = None,
 ) -> Folder:
     """The pictures below a folder; the class of each is the sub-folder that it is in.
 
     Pictures are found by their suffix, at any depth below a class, in the order of their names. Names that begin
-    with a dot are passed over, and links to folders below a class are not followed.
+    with a dot are passed over, and links to folders below a class are not followed. A record takes the bytes of its
+    file's name and nine more.
 
         >>> from imagefeed import folder
         >>> folder(photo_folder)
@@ -60,30 +53,53 @@ def folder(
             or None for pictures without labels (which may then lie in the folder itself).
         classes: The sub-folders to take, in the order in which they are numbered; all of them by default, sorted.
         color: "rgb" or "gray".
+        order: "name" for the order of the characters, or "natural", in which 2.jpg stands before 10.jpg.
+        index: A file that keeps the listing, for folders of very many files. It is used as long as no folder below
+            `path` has changed (its time of change is looked at, one question for each folder), and else written anew.
 
     Raises:
-        SourceError: There is no such folder, or there are no pictures or classes in it.
+        SourceError: There is no such folder, there are no pictures or classes in it, or the index is a file of
+            another kind.
     """
     root = Path(path)
+    check_choice("folder(order=)", order, ("name", "natural"))
     if labels not in ("int", "categorical", "binary", None):
         raise fail("folder(labels=)", labels, "expected 'int', 'categorical', 'binary' or None")
     if color not in ("rgb", "gray"):
         raise fail("folder(color=)", color, "expected 'rgb' or 'gray'")
     if not root.is_dir():
         raise SourceError(f"{root}: is not a folder; give the folder that holds a sub-folder for every class")
+
+    def listed() -> Listing:
+        return list_classes(root, _chosen(root, labels, classes), order)
+
+    listing = (
+        listed() if index is None else stored_listing(Path(index), root, order, listed, classes=_asked(labels, classes))
+    )
+    if labels == "binary" and len(listing.classes) != 2:
+        names = ", ".join(listing.classes)
+        raise SourceError(f"{root}: labels='binary' needs two classes, but there are {len(listing.classes)}: {names}")
+    return Folder(root, listing, labels, color)
+
+
+def _chosen(root: Path, labels: Labels | None, classes: Sequence[str] | None) -> list[str]:
+    """The sub-folders that are classes; one empty name for the folder itself."""
     if labels is None and classes is None:
-        return Folder(root, ("",), [sorted(_pictures(str(root)))], labels, color)
-    names = _class_folders(root) if classes is None else list(classes)
+        return [""]
+    names = class_folders(root) if classes is None else list(classes)
     for name in names:
         if not (root / name).is_dir():
-            raise SourceError(f"{root}: has no sub-folder {name!r}; it has {', '.join(_class_folders(root)) or 'none'}")
+            raise SourceError(f"{root}: has no sub-folder {name!r}; it has {', '.join(class_folders(root)) or 'none'}")
     if not names:
-        loose = next(_pictures(str(root)), None)
+        loose = next(pictures_below(root, ""), None)
         hint = "pass labels=None to use the pictures in it without labels" if loose else "give another folder"
         raise SourceError(f"{root}: has no sub-folders, so there are no classes; {hint}")
-    if labels == "binary" and len(names) != 2:
-        raise SourceError(f"{root}: labels='binary' needs two classes, but there are {len(names)}: {', '.join(names)}")
-    return Folder(root, tuple(names), [sorted(_pictures(str(root / name))) for name in names], labels, color)
+    return names
+
+
+def _asked(labels: Labels | None, classes: Sequence[str] | None) -> list[str] | None:
+    """What a stored listing must have been made for: these classes, all of them (None), or no classes at all."""
+    return [""] if labels is None and classes is None else None if classes is None else list(classes)
 
 
 class Folder(Source):
@@ -92,23 +108,22 @@ class Folder(Source):
     def __init__(
         self,
         root: Path,
-        classes: tuple[str, ...],
-        files: Sequence[list[str]],
+        listing: Listing,
         labels: Labels | None,
         color: Color,
     ) -> None:
         self.root = root
-        self.classes = classes if labels is not None else ()
+        self.classes = listing.classes if labels is not None else ()
         self.color = color
         self._labels: Labels | None = labels
-        self._prefixes = [os.path.join(root, name, "") if name else os.path.join(root, "") for name in classes]
-        self._files = [name for one in files for name in one]
-        self._class_of = np.repeat(np.arange(len(classes)), [len(one) for one in files])
-        if not self._files:
+        self._prefixes = [os.path.join(root, name, "") if name else os.path.join(root, "") for name in listing.classes]
+        self.listing = listing
+        self._ends = np.cumsum(listing.counts)  # the classes follow one another
+        if not len(listing.names):
             raise SourceError(f"{root}: holds no pictures ({', '.join(sorted(SUFFIXES))}); give another folder")
 
     def __len__(self) -> int:
-        return len(self._files)
+        return len(self.listing.names)
 
     def __repr__(self) -> str:
         return f"Folder({self.root.name!r}, {self._summary()})"
@@ -124,13 +139,23 @@ class Folder(Source):
         return self.class_indices(np.arange(len(self)))
 
     def names(self, indices: Ints) -> list[str]:
-        return [self._prefixes[self._class_of[i]] + self._files[i] for i in indices.tolist()]
+        classes: list[int] = self._class_of(indices).tolist()
+        prefixes = [self._prefixes[k] for k in classes]
+        return [prefix + name for prefix, name in zip(prefixes, self.listing.names.take(indices), strict=True)]
 
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
         return self.names(indices)
 
     def class_indices(self, indices: Ints) -> Ints | None:
-        return self._class_of[indices] if self.classes else None
+        return self._class_of(indices) if self.classes else None
+
+    @property
+    def class_counts(self) -> dict[str, int]:
+        counts = np.diff(self._ends, prepend=0).tolist()
+        return dict(zip(self.classes, counts, strict=False))  # strict: without labels there are no classes
+
+    def _class_of(self, indices: Ints) -> Ints:
+        return np.searchsorted(self._ends, indices, side="right")
 
     def targets(self, indices: Ints) -> NDArray[Any] | None:
         found = self.class_indices(indices)
@@ -139,31 +164,3 @@ class Folder(Source):
         if self._labels == "categorical":
             return np.eye(len(self.classes), dtype=np.float32)[found]
         return found.astype(np.float32) if self._labels == "binary" else found
-
-
-def _class_folders(root: Path) -> list[str]:
-    with os.scandir(root) as entries:
-        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
-
-
-def _pictures(top: str) -> Iterator[str]:
-    """The pictures below a folder, by their paths from it. Nothing is asked of the disk but the listings."""
-    waiting = [""]
-    while waiting:
-        inside = waiting.pop()
-        with os.scandir(os.path.join(top, inside)) as entries:
-            for entry in entries:
-                name = entry.name
-                if name[0] == ".":
-                    continue
-                folder = entry.is_dir(follow_symlinks=False)
-                if not folder and _is_picture(name):
-                    yield inside + name if inside else name
-                elif folder:
-                    waiting.append(f"{inside}{name}/")
-
-
-def _is_picture(name: str) -> bool:
-    """Whether a file's suffix is one of a picture. Asked for every file: the common spelling first."""
-    suffix = name[name.rfind(".") :]
-    return suffix in SUFFIXES or suffix.lower() in SUFFIXES
