@@ -148,14 +148,16 @@ def _one_resample(
         matrix=continuous(matrix, boxes, pictures.size),
         size=np.repeat(size, len(records), axis=0),
         interpolation="bilinear" if recipe.order else "nearest",
-        border=_BORDER_NAMES[recipe.fill_mode],
+        # Flips and crops never look outside; without a border, edges are those of Pillow's resize.
+        border=_BORDER_NAMES[recipe.fill_mode] if recipe.interpolates else None,
         fill=recipe.cval,
     )
     native = pictures.program(records, resize=False)
     region, denominator = footprint(warp, records.sizes(), scalable=recipe.interpolates and recipe.order > 0)
     native.region(np.ascontiguousarray(region), np.ascontiguousarray(denominator))
     native.begin_pass()
-    native.warp(warp.matrix, size, 2 if recipe.order else 0, BORDERS[recipe.fill_mode], [recipe.cval], True)
+    border = BORDERS[recipe.fill_mode] if recipe.interpolates else 0
+    native.warp(warp.matrix, size, 2 if recipe.order else 0, border, [recipe.cval], True)
     return native
 
 
