@@ -432,7 +432,7 @@ def test_a_file_holds_no_code(tmp_path) -> None:
     from safetensors.numpy import save_file
 
     save_file({}, path, metadata={"imagefeed": '{"kind": "other", "version": 1}'})
-    with pytest.raises(SpecError, match="holds other version 1; expected imagefeed.ImageDataGenerator version 1"):
+    with pytest.raises(SpecError, match=r"holds other version 1; expected imagefeed.ImageDataGenerator version 1"):
         ImageDataGenerator.load(path)
 
 
@@ -443,7 +443,7 @@ def test_statistics_are_a_value() -> None:
     assert isinstance(generator.statistics, Statistics)
     assert generator.statistics.count == 10
     np.testing.assert_allclose(generator.statistics.mean.ravel(), IMAGES.mean(axis=(0, 1, 2)), rtol=1e-6)
-    with pytest.raises(SpecError, match="Statistics.count"):
+    with pytest.raises(SpecError, match=r"Statistics\.count"):
         Statistics(count=0)
 
 
