@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.errors import DecodeError, PlanError
 from imagefeed.ops import Host
+from imagefeed.order import Portion
 from imagefeed.pipeline import Pipeline, Stage
 from imagefeed.plan import Plan, plan
 from imagefeed.program import PLAIN, program, store
@@ -48,12 +49,17 @@ class Batch:
         images: (b, height, width, channels), or channels first.
         targets: What the source gives for the records, with a leading axis of b; None if nothing.
         indices: int64 (b,), the records.
+        keys: int64 (b,), what their numbers were drawn by; see `Order`.
+        padding: How many at the end belong to the beginning of the batch, and are there only so that all shards
+            have equally many.
         bad: The records that could not be decoded, which are not among them.
     """
 
     images: NDArray[Any]
     targets: NDArray[Any] | None
     indices: Ints
+    keys: Ints
+    padding: int = 0
     bad: tuple[DecodeError, ...] = ()
 
 
@@ -82,11 +88,14 @@ class Engine:
 
     # -------------------------------------------------------------------------------------------- one group
 
-    def fetch(self, indices: Ints, stopped: threading.Event) -> Group:
-        """Begin to read some records. Once `stopped` is set, waiting for anything of theirs raises StoppedError."""
+    def fetch(self, indices: Ints, keys: Ints, stopped: threading.Event) -> Group:
+        """Begin to read some records, whose numbers are drawn by their keys.
+
+        Once `stopped` is set, waiting for anything of theirs raises StoppedError.
+        """
         records = _native.Records(len(indices))
         files = self.source.stage(records, indices)
-        return Group(indices, records, self.pool.fetch(records, files, self.most_pixels), stopped)
+        return Group(indices, keys, records, self.pool.fetch(records, files, self.most_pixels), stopped)
 
     def finish_fetch(self, group: Group) -> None:
         """Wait for the reading, and decode what the native core does not."""
@@ -130,13 +139,14 @@ class Engine:
         size: tuple[int, int],
         channels: int,
         first: int,
-        count: int,
+        portion: Portion,
     ) -> Rendering:
-        """Begin to render `count` records of a group, from `first` on, into a batch."""
+        """Begin to render a portion of a group, whose records stand there from `first` on, into a batch."""
+        count = len(portion.records)
         shape = (count, *size, channels) if self.layout == "nhwc" else (count, channels, *size)
         dtype = np.dtype(_NUMPY_DTYPES[self.dtype])
         images = self.memory.take(int(np.prod(shape)) * dtype.itemsize).view(dtype).reshape(shape)
-        return Rendering(group, first, images, self.pool.render(group.records, native, first, images))
+        return Rendering(group, first, portion, images, self.pool.render(group.records, native, first, images))
 
     def finish_render(self, rendering: Rendering) -> Batch:
         """Wait for a batch. Its bad records are left out and listed."""
@@ -149,12 +159,14 @@ class Engine:
             if kind == _PLAN_FAULT:
                 raise PlanError(f"{self._name(group, row)}: {message}")
             errors.setdefault(row, DecodeError(self._name(group, row), message))
-        indices = group.indices[rows.start : rows.stop]
-        images = rendering.images
+        portion, images = rendering.portion, rendering.images
+        indices, keys, padding = portion.records, portion.keys, portion.padding
         if errors:
             good = np.array([row not in errors for row in rows], bool)
-            indices, images = indices[good], images[good]
-        return Batch(images, self.source.targets(indices), indices, tuple(errors[row] for row in sorted(errors)))
+            indices, keys, images = indices[good], keys[good], images[good]
+            padding = int(good[count - padding :].sum())
+        bad = tuple(errors[row] for row in sorted(errors))
+        return Batch(images, self.source.targets(indices), indices, keys, padding, bad)
 
     # -------------------------------------------------------------------------------------------- its parts
 
@@ -163,7 +175,7 @@ class Engine:
         if group.errors:  # a bad record takes the place of a good one in the plan, so that it changes nothing
             good = next((row for row in range(len(sizes)) if row not in group.errors), None)
             sizes[list(group.errors)] = (1, 1) if good is None else sizes[good]
-        return plan(stage, sizes, group.indices, seed=self.seed, epoch=epoch)
+        return plan(stage, sizes, group.indices, seed=self.seed, epoch=epoch, keys=group.keys)
 
     def _call_host(self, group: Group, current: Plan, host: Host, *, last: bool) -> None:
         """Render a stage to 8-bit pictures, and put what the function makes of them in the records' place."""
@@ -231,6 +243,7 @@ class Group:
     """Records that are fetched and planned together: one batch, or several small ones."""
 
     indices: Ints
+    keys: Ints
     records: _native.Records
     job: _native.Job
     stopped: threading.Event
@@ -244,6 +257,7 @@ class Rendering:
 
     group: Group
     first: int
+    portion: Portion
     images: NDArray[Any]
     job: _native.Job
 
@@ -302,7 +316,7 @@ def spread(work: Callable[[int], T], rows: Sequence[int], threads: int, stopped:
 class Run:
     """One pass over some batches, computed ahead of whoever takes them."""
 
-    def __init__(self, engine: Engine, groups: Iterator[list[Ints]], *, epoch: int, ahead: int) -> None:
+    def __init__(self, engine: Engine, groups: Iterator[list[Portion]], *, epoch: int, ahead: int) -> None:
         self._engine = engine
         self._groups = groups
         self._epoch = epoch
@@ -371,26 +385,28 @@ class Run:
 
     def _render_all(self) -> None:
         """Fetch one group ahead of the one that is planned and rendered."""
-        fetched: deque[tuple[Group, list[int]]] = deque()
-        for batches in self._groups:
+        fetched: deque[tuple[Group, list[Portion]]] = deque()
+        for portions in self._groups:
             if not self._wait_for_room():
                 return
-            fetched.append((self._engine.fetch(np.concatenate(batches), self._stopped), [len(one) for one in batches]))
+            indices = np.concatenate([one.records for one in portions])
+            keys = np.concatenate([one.keys for one in portions])
+            fetched.append((self._engine.fetch(indices, keys, self._stopped), portions))
             if len(fetched) > 1 and not self._render_group(*fetched.popleft()):
                 return
         while fetched:
             if not self._render_group(*fetched.popleft()):
                 return
 
-    def _render_group(self, group: Group, counts: Sequence[int]) -> bool:
+    def _render_group(self, group: Group, portions: Sequence[Portion]) -> bool:
         self._engine.finish_fetch(group)
         native, size, channels = self._engine.final_program(group, self._epoch)
         first = 0
-        for count in counts:
+        for portion in portions:
             if not self._wait_for_room():
                 return False
-            self._put(self._engine.render(group, native, size, channels, first, count))
-            first += count
+            self._put(self._engine.render(group, native, size, channels, first, portion))
+            first += len(portion.records)
         return True
 
 

@@ -47,8 +47,8 @@ class KerasProtocol(LooksLikePyDataset, ABC):
     more than one batch is taken, the epoch is therefore still to come.
     """
 
-    epoch: int
     _within: Iterator[Any] | None = None
+    _began = (0, 0)
     _taken = 0
     _built = False
     _lock: threading.Lock
@@ -57,9 +57,30 @@ class KerasProtocol(LooksLikePyDataset, ABC):
     def __len__(self) -> int:
         """How many batches an epoch has."""
 
+    @property
+    @abstractmethod
+    def epoch(self) -> int:
+        """The epoch that comes next."""
+
+    @epoch.setter
+    @abstractmethod
+    def epoch(self, epoch: int) -> None: ...
+
+    @abstractmethod
+    def _coming(self) -> tuple[int, int]:
+        """The epoch that comes next, and the batch that it begins with."""
+
+    @abstractmethod
+    def _go_to(self, epoch: int, start: int) -> None:
+        """Let the next epoch be this one, from that batch on."""
+
     @abstractmethod
     def _epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
         """The batches of an epoch, from one of them on."""
+
+    @abstractmethod
+    def _single(self, number: int) -> Any:
+        """A batch of the coming epoch, which goes on being the coming one."""
 
     def __getitem__(self, index: int) -> Any:
         """A batch of the coming epoch, made for this call alone; while Keras runs an epoch, its next batch.
@@ -73,18 +94,21 @@ class KerasProtocol(LooksLikePyDataset, ABC):
                 return self._next(self._within)
         if not -len(self) <= index < len(self):
             raise IndexError(f"batch {index}: expected 0 to {len(self) - 1}")
-        return next(self._epoch(self.epoch, index % len(self)))
+        return self._single(index % len(self))
 
     def on_epoch_begin(self) -> None:
         """Keras begins an epoch."""
         with self._lock:
-            self._within = self._epoch(self.epoch)
+            self._began = self._coming()
+            self._within = self._epoch(*self._began)
 
     def on_epoch_end(self) -> None:
         """Keras has ended an epoch, whether or not it took all of its batches."""
         with self._lock:
             if self._taken > (0 if self._built else 1):
                 self.epoch += 1
+            else:
+                self._go_to(*self._began)
             self._built = self._built or self._taken > 0
             self._within = None
             self._taken = 0

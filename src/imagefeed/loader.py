@@ -4,46 +4,29 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.checks import check_bool, check_number, fail
+from imagefeed.checks import fail
 from imagefeed.decode import MOST_PIXELS
 from imagefeed.engine import Batch, Engine, Run
 from imagefeed.errors import DecodeError, SourceError, SpecError
 from imagefeed.keras_protocol import KerasProtocol
-from imagefeed.order import shuffled
+from imagefeed.loader_options import OnError, Options, Weights, weights_of
+from imagefeed.loader_state import fingerprint, place_of, state_of
+from imagefeed.order import Order, Portion
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Files, Source
 from imagefeed.sources.files import PictureLike
 from imagefeed.types import Dtype, Layout
 
-Ints = NDArray[np.int64]
-OnError: TypeAlias = Literal["raise", "skip"]
-
 # Planning costs about the same for one record as for a few hundred. So records that are in memory already are planned
 # together, over batches; files are not, since all that are planned together are held in memory.
 _PLANNED_TOGETHER = 1024
-# Batches whose order is computed at once.
-_ORDERED_TOGETHER = 64
-_LARGEST_SEED = 2**64 - 1
-# What a loader is made of again, in another process.
-_ARGUMENTS = (
-    "batch_size",
-    "shuffle",
-    "seed",
-    "drop_last",
-    "dtype",
-    "layout",
-    "threads",
-    "prefetch",
-    "on_error",
-    "max_bad",
-    "max_pixels",
-)
 
 
 class Loader(KerasProtocol):
@@ -71,6 +54,12 @@ class Loader(KerasProtocol):
             `pipeline.deterministic()`, so that predictions stand in the order of the source.
         seed: From 0 to 2**64 - 1.
         drop_last: Whether to leave out a last batch that is smaller than the others.
+        repeat: Whether iterating goes on with the next epoch, without an end.
+        steps_per_epoch: How many batches an epoch has. The next epoch goes on where this one ends in an endless
+            sequence of passes over the records, so that none is left out. By default, one pass is an epoch.
+        weights: How often each record is drawn in relation to the others: one number for each, or "balanced" for
+            every class as often. An epoch then has as many records as without, and some of them more than once, each
+            time with other draws. Over many epochs the shares are exact; within one they are off by two at most.
         dtype: "uint8", "float16" or "float32"; by default float32 where the pipeline ends in Rescale or Normalize,
             and else uint8.
         layout: "nhwc" (channels last) or "nchw".
@@ -93,6 +82,9 @@ class Loader(KerasProtocol):
         shuffle: bool | None = None,
         seed: int = 0,
         drop_last: bool = False,
+        repeat: bool = False,
+        steps_per_epoch: int | None = None,
+        weights: Weights | None = None,
         dtype: Dtype | None = None,
         layout: Layout = "nhwc",
         threads: int | Literal["auto"] = "auto",
@@ -105,41 +97,43 @@ class Loader(KerasProtocol):
             raise fail("Loader(source=)", source, "expected a source, as from folder(...) or arrays(...)")
         if not isinstance(pipeline, Pipeline):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise fail("Loader(pipeline=)", pipeline, "expected Pipeline([...])")
-        _check_count("batch_size", batch_size)
-        _check_count("prefetch", prefetch)
-        _check_count("max_pixels", max_pixels)
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= _LARGEST_SEED:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise fail("Loader(seed=)", seed, "expected an integer from 0 to 2**64 - 1")
-        check_bool("Loader(drop_last=)", drop_last)
-        for name, value, allowed in (
-            ("dtype", dtype, ("uint8", "float16", "float32", None)),
-            ("layout", layout, ("nhwc", "nchw")),
-            ("on_error", on_error, ("raise", "skip")),
-        ):
-            if value not in allowed:
-                raise fail(f"Loader({name}=)", value, "expected one of " + ", ".join(map(repr, allowed)))
-        if shuffle is not None:
-            check_bool("Loader(shuffle=)", shuffle)
-        if threads != "auto":
-            _check_count("threads", threads, most=1024)
-        check_number("Loader(max_bad=)", max_bad, 0, 1)
+        self.options = Options(
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            drop_last=drop_last,
+            repeat=repeat,
+            steps_per_epoch=steps_per_epoch,
+            weights=weights,
+            dtype=dtype,
+            layout=layout,
+            threads=threads,
+            prefetch=prefetch,
+            on_error=on_error,
+            max_bad=max_bad,
+            max_pixels=max_pixels,
+        )
         self.source = source
         self.pipeline = pipeline
         self.batch_size = batch_size
-        self.shuffle = pipeline.training if shuffle is None else shuffle
         self.seed = seed
-        self.drop_last = drop_last
         self.layout: Layout = layout
         self.dtype: Dtype = _dtype_of(pipeline, dtype)
         self.threads = available_cores() if threads == "auto" else threads
-        self.prefetch = prefetch
-        self.on_error: OnError = on_error
-        self.max_bad = max_bad
-        self.max_pixels = max_pixels
-        self.epoch = 0
-        """The epoch that the next iteration gives; set it to go elsewhere."""
         self.bad: list[DecodeError] = []
         """The pictures that were skipped since the current epoch began."""
+        self._order = Order(
+            count=len(source),
+            batch_size=batch_size,
+            seed=seed,
+            shuffle=pipeline.training if shuffle is None else shuffle,
+            drop_last=drop_last,
+            steps=steps_per_epoch,
+            weights=weights_of(source, weights),
+        )
+        self._place = (0, 0)
+        self._next_epoch = 0
+        self._fingerprint: dict[str, str] | None = None
         self._engine: Engine | None = None
         self._lock = threading.Lock()
         if len(self) == 0:
@@ -151,19 +145,19 @@ class Loader(KerasProtocol):
 
     def __len__(self) -> int:
         """How many batches an epoch has."""
-        whole, rest = divmod(len(self.source), self.batch_size)
-        return whole if self.drop_last or rest == 0 else whole + 1
+        return len(self._order)
 
     def __iter__(self) -> Iterator[Any]:
-        epoch = self.epoch
-        self.epoch = epoch + 1
-        return self._epoch(epoch)
+        epoch, start = self._coming()
+        self._next_epoch = epoch + 1
+        return self._endless(epoch, start) if self.options.repeat else self._epoch(epoch, start)
 
     def __repr__(self) -> str:
-        order = "shuffled" if self.shuffle else "in order"
+        order = "shuffled" if self._order.shuffle else "in order"
+        shard = f", shard {self._order.rank} of {self._order.world}" if self._order.world > 1 else ""
         return (
             f"Loader({self.source!r}, {len(self.pipeline)} steps, {len(self)} batches of {self.batch_size} {order}, "
-            f"{self.dtype} {self.layout}, seed {self.seed}, {self.threads} threads)"
+            f"{self.dtype} {self.layout}, seed {self.seed}, {self.threads} threads{shard})"
         )
 
     def batches(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
@@ -174,15 +168,116 @@ class Loader(KerasProtocol):
             start: The first batch.
         """
         bad = 0
-        run = iter(Run(self._ready_engine(), self._groups(epoch, start), epoch=epoch, ahead=self.prefetch))
+        run = iter(Run(self._ready_engine(), self._groups(epoch, start), epoch=epoch, ahead=self.options.prefetch))
         for batch in run:
             if batch.bad:
-                if self.on_error == "raise":
+                if self.options.on_error == "raise":
                     raise batch.bad[0]
                 self.bad += batch.bad
                 bad += len(batch.bad)
                 self._check_bad(bad)
             yield batch
+
+    # -------------------------------------------------------------------------------------------- its place
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next iteration gives; set it to go elsewhere."""
+        return self._next_epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._go_to(epoch, 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader stands: after the batch that it gave last. Plain values, under a kilobyte of JSON.
+
+        Taken at any time, also within an epoch, by the thread that iterates. What is made ahead does not count.
+
+            >>> from imagefeed import Loader, Pipeline, RandomCrop
+            >>> loader = Loader(photos, Pipeline([RandomCrop((32, 32))]), batch_size=5)
+            >>> _ = next(iter(loader))
+            >>> state = loader.state_dict()
+            >>> state["epoch"], state["batch"]
+            (0, 1)
+            >>> later = Loader(photos, Pipeline([RandomCrop((32, 32))]), batch_size=5)
+            >>> later.load_state_dict(state)
+            >>> len(list(later)), len(list(later))
+            (2, 3)
+        """
+        epoch, batch = self._place
+        if batch >= len(self):
+            epoch, batch = epoch + 1, 0
+        return state_of(self.seed, epoch, batch, self._prints())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go to where a loader stood when `state_dict()` was taken: the remaining batches are the same, to the byte.
+
+        The number of threads, processes and shards may be another one.
+
+        Args:
+            state: What `state_dict()` gave, also after a journey through JSON.
+
+        Raises:
+            SpecError: The state is of a loader with another source, pipeline, seed or order.
+        """
+        self._go_to(*place_of(state, self.seed, len(self), self._prints()))
+
+    def shard(self, rank: int, world: int) -> Loader:
+        """This loader's part of every batch, for one of several processes that train together.
+
+        Every record comes on exactly one shard in an epoch. All shards have equally many batches of equal size: where
+        the last batch cannot be divided, its first records come again at the end of some shards (`Batch.padding` says
+        how many), unless it is left out by `drop_last`.
+
+            >>> from imagefeed import Loader, Pipeline, Resize
+            >>> loader = Loader(photos, Pipeline([Resize((32, 32))]), batch_size=8)
+            >>> [len(images) for images, _ in loader.shard(0, 2)]
+            [4, 2]
+
+        Args:
+            rank: Which shard, from 0 to world - 1.
+            world: How many there are; divides `batch_size`.
+
+        Raises:
+            SpecError: There is no such shard, or the batch cannot be divided.
+        """
+        if world < 1 or self.batch_size % world:
+            raise SpecError(f"shard(world={world}): does not divide batch_size={self.batch_size}; choose one that does")
+        if not 0 <= rank < world:
+            raise SpecError(f"shard(rank={rank}): expected 0 to {world - 1}")
+        if self._order.world > 1:
+            raise SpecError(f"shard: this is shard {self._order.rank} of {self._order.world}; divide the whole loader")
+        return _rebuild(self.source, self.pipeline, self._arguments(), (rank, world))
+
+    def replay(self, epoch: int, index: int, *, copy: int = 0) -> Any:
+        """One training picture again, as an epoch gave it.
+
+            >>> from imagefeed import Loader, Pipeline, RandomCrop
+            >>> image, label = Loader(photos, Pipeline([RandomCrop((32, 32))])).replay(epoch=3, index=7)
+            >>> image.shape, int(label)
+            ((32, 32, 3), 1)
+
+        Args:
+            epoch: Which epoch.
+            index: Which record.
+            copy: Which of its appearances, where it comes more than once in an epoch (`weights`, `steps_per_epoch`):
+                `Batch.keys` is index + copy * len(source).
+
+        Returns:
+            (image, target), or the image alone where the source has no targets.
+
+        Raises:
+            IndexError: There is no such record.
+            DecodeError: It cannot be read.
+        """
+        self._check_index(index)
+        record = np.array([index], np.int64)
+        portion = Portion(record, record + copy * len(self.source))
+        batch = next(iter(Run(self._ready_engine(), iter([[portion]]), epoch=epoch, ahead=1)))
+        for error in batch.bad:
+            raise error
+        return batch.images[0] if batch.targets is None else (batch.images[0], batch.targets[0])
 
     def explain(self, index: int, *, epoch: int | None = None) -> str:
         """What is done to one record, in words: its draws, and the reading and the passes that follow from them.
@@ -195,10 +290,10 @@ class Loader(KerasProtocol):
             IndexError: There is no such record.
             DecodeError: It cannot be read.
         """
-        if not 0 <= index < len(self.source):
-            raise IndexError(f"record {index}: expected 0 to {len(self.source) - 1}")
+        self._check_index(index)
         engine = self._ready_engine()
-        group = engine.fetch(np.array([index], np.int64), threading.Event())
+        record = np.array([index], np.int64)
+        group = engine.fetch(record, record, threading.Event())
         engine.finish_fetch(group)
         for error in group.errors.values():
             raise error
@@ -209,11 +304,40 @@ class Loader(KerasProtocol):
 
     # -------------------------------------------------------------------------------------------- its parts
 
+    def _coming(self) -> tuple[int, int]:
+        return self._place if self._place[0] == self._next_epoch else (self._next_epoch, 0)
+
+    def _go_to(self, epoch: int, start: int) -> None:
+        self._next_epoch = epoch
+        self._place = (epoch, start)
+
     def _epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
+        """An epoch, whose batches are counted as given."""
         self.bad = []
+        self._place = (epoch, start)
         for batch in self.batches(epoch, start=start):
+            self._place = (epoch, self._place[1] + 1)
             if len(batch.images):  # of a batch nothing may be left
-                yield batch.images if batch.targets is None else (batch.images, batch.targets)
+                yield _given(batch)
+        self._place = (epoch + 1, 0)
+
+    def _endless(self, epoch: int, start: int) -> Iterator[Any]:
+        while True:
+            self._next_epoch = epoch + 1
+            yield from self._epoch(epoch, start)
+            epoch, start = epoch + 1, 0
+
+    def _single(self, number: int) -> Any:
+        return _given(next(iter(self.batches(self.epoch, start=number))))
+
+    def _prints(self) -> dict[str, str]:
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint(self.source, self.pipeline, self._order)
+        return self._fingerprint
+
+    def _check_index(self, index: int) -> None:
+        if not 0 <= index < len(self.source):
+            raise IndexError(f"record {index}: expected 0 to {len(self.source) - 1}")
 
     def _ready_engine(self) -> Engine:
         if self._engine is None:
@@ -224,42 +348,37 @@ class Loader(KerasProtocol):
                 seed=self.seed,
                 dtype=self.dtype,
                 layout=self.layout,
-                most_pixels=self.max_pixels,
+                most_pixels=self.options.max_pixels,
             )
         return self._engine
 
-    def _groups(self, epoch: int, start: int) -> Iterator[list[Ints]]:
+    def _groups(self, epoch: int, start: int) -> Iterator[list[Portion]]:
         """The records of each batch; batches that are planned together in one list."""
         together = max(1, _PLANNED_TOGETHER // self.batch_size) if self.source.in_memory else 1
-        group: list[Ints] = []
-        for number, indices in enumerate(self._batch_indices(epoch, start)):
-            group.append(indices)
+        group: list[Portion] = []
+        for number, portion in enumerate(self._order.batches(epoch, start)):
+            group.append(portion)
             if number == 0 or len(group) == together:  # nobody waits for others' planning for the first
                 yield group
                 group = []
         if group:
             yield group
 
-    def _batch_indices(self, epoch: int, start: int) -> Iterator[Ints]:
-        """The records of each batch. The order is computed for many at once, for a few NumPy calls each."""
-        size, count = self.batch_size, len(self.source)
-        end = min(len(self) * size, count)
-        for first in range(start * size, end, _ORDERED_TOGETHER * size):
-            positions = np.arange(first, min(first + _ORDERED_TOGETHER * size, end))
-            order = shuffled(positions, count, seed=self.seed, epoch=epoch) if self.shuffle else positions
-            yield from (order[k : k + size] for k in range(0, len(order), size))
-
     def _check_bad(self, bad: int) -> None:
-        if bad > self.max_bad * len(self.source):
-            last = self.bad[-1]
+        if bad > self.options.max_bad * len(self.source):
+            last, most = self.bad[-1], self.options.max_bad
             raise SourceError(
-                f"{bad} of {len(self.source)} pictures cannot be read, more than max_bad={self.max_bad}; the last is "
+                f"{bad} of {len(self.source)} pictures cannot be read, more than max_bad={most}; the last is "
                 f"{last}; `imagefeed check` lists them all"
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        arguments = {name: getattr(self, name) for name in _ARGUMENTS}
-        return _rebuild, (self.source, self.pipeline, arguments, self.epoch)  # threads do not travel
+        shard = self._order.rank, self._order.world
+        # Threads do not travel.
+        return _rebuild, (self.source, self.pipeline, self._arguments(), shard, self._coming())
+
+    def _arguments(self) -> dict[str, Any]:
+        return {one.name: getattr(self.options, one.name) for one in fields(self.options)}
 
 
 def render(
@@ -307,10 +426,22 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _rebuild(source: Source, pipeline: Pipeline, arguments: dict[str, Any], epoch: int) -> Loader:
+def _rebuild(
+    source: Source,
+    pipeline: Pipeline,
+    arguments: Mapping[str, Any],
+    shard: tuple[int, int],
+    place: tuple[int, int] = (0, 0),
+) -> Loader:
     loader = Loader(source, pipeline, **arguments)
-    loader.epoch = epoch
+    loader._order = replace(loader._order, rank=shard[0], world=shard[1])  # pyright: ignore[reportPrivateUsage]
+    loader._go_to(*place)  # pyright: ignore[reportPrivateUsage]
     return loader
+
+
+def _given(batch: Batch) -> Any:
+    """A batch as iterating gives it."""
+    return batch.images if batch.targets is None else (batch.images, batch.targets)
 
 
 def _dtype_of(pipeline: Pipeline, dtype: Dtype | None) -> Dtype:
@@ -321,9 +452,3 @@ def _dtype_of(pipeline: Pipeline, dtype: Dtype | None) -> Dtype:
             "use dtype='float32', or take that step out"
         )
     return dtype or ("float32" if units else "uint8")
-
-
-def _check_count(name: str, value: object, most: int | None = None) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1 or (most is not None and value > most):
-        expected = "expected an integer above 0" if most is None else f"expected an integer from 1 to {most}"
-        raise fail(f"Loader({name}=)", value, expected)

@@ -1,11 +1,143 @@
-"""The order of an epoch: a shuffle that is computed, not stored."""
+"""The order of an epoch: which records stand in which batch, computed and not stored."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed import rng
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
 ROUNDS = 6
+ORDERED_TOGETHER = 64
+"""Batches whose order is computed at once."""
+
+# The step whose numbers choose records by weight; no pipeline is as long.
+_SAMPLING_STEP = 2**62
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portion:
+    """The records of a batch.
+
+    Attributes:
+        records: int64 (b,), which records.
+        keys: int64 (b,), what their random numbers are drawn by: the record's own number, and another one each time
+            that it comes again within an epoch.
+        padding: How many at the end are there only so that all shards have equally many.
+    """
+
+    records: Ints
+    keys: Ints
+    padding: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Order:
+    """Which records stand in which batch of which epoch. Everything is computed from the place that is asked for.
+
+    Attributes:
+        count: How many records the source has.
+        batch_size: How many records a batch has, over all shards.
+        seed: From 0 to 2**64 - 1.
+        shuffle: Whether every epoch has an order of its own.
+        drop_last: Whether a last batch that is smaller is left out.
+        steps: How many batches an epoch has, which then goes on where the one before ended; None for one pass over
+            the records.
+        weights: float64 (count,), how often each record is drawn in relation to the others; None for equally often.
+        rank: Which shard this is, from 0.
+        world: How many shards there are.
+    """
+
+    count: int
+    batch_size: int
+    seed: int
+    shuffle: bool
+    drop_last: bool = False
+    steps: int | None = None
+    weights: Floats | None = None
+    rank: int = 0
+    world: int = 1
+
+    def __len__(self) -> int:
+        """How many batches an epoch has, on every shard."""
+        if self.steps is not None:
+            return self.steps
+        whole, rest = divmod(self.count, self.batch_size)
+        return whole if self.drop_last or rest == 0 else whole + 1
+
+    @property
+    def length(self) -> int:
+        """How many records an epoch has, over all shards and without padding."""
+        return len(self) * self.batch_size if self.steps is not None or self.drop_last else self.count
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Portion]:
+        """The batches of an epoch from `start` on. Many are computed at once, for a few NumPy calls each."""
+        expected = None if self.weights is None else self.weights * (self._drawn / self.weights.sum())
+        ends = None if expected is None else np.cumsum(expected)
+        for first in range(start, len(self), ORDERED_TOGETHER):
+            positions, sizes, padding = self._positions(first, min(first + ORDERED_TOGETHER, len(self)))
+            records, copies = self._stream(positions, epoch) if ends is None else self._sampled(positions, epoch, ends)
+            keys = records + self.count * copies
+            begin = 0
+            for size, extra in zip(sizes, padding, strict=True):
+                end = begin + size
+                yield Portion(records[begin:end], keys[begin:end], extra)
+                begin = end
+
+    @property
+    def _drawn(self) -> int:
+        """How many records are drawn for an epoch: what `length` is, and what `drop_last` leaves out."""
+        return self.count if self.steps is None else self.steps * self.batch_size
+
+    def _positions(self, first: int, last: int) -> tuple[Ints, list[int], list[int]]:
+        """The places in the epoch of this shard, in batches `first` to `last`; how many in each; how many padded."""
+        size, local = self.batch_size, self.batch_size // self.world
+        rest = self.length - (last - 1) * size
+        whole = last if rest >= size else last - 1
+        inside = self.rank * local + np.arange(local)
+        positions = (np.arange(first, whole)[:, None] * size + inside).ravel()
+        sizes, padding = [local] * (whole - first), [0] * (whole - first)
+        if whole < last:  # every shard takes equally many of the smaller batch; what is missing is its beginning again
+            share = -(-rest // self.world)
+            inside = self.rank * share + np.arange(share)
+            positions = np.concatenate([positions, whole * size + inside % rest])
+            sizes.append(share)
+            padding.append(int((inside >= rest).sum()))
+        return positions, sizes, padding
+
+    def _stream(self, positions: Ints, epoch: int) -> tuple[Ints, Ints]:
+        """One pass over the records after another: the records, and how many passes before in this epoch."""
+        if self.steps is None:
+            first, offset = epoch, 0
+        else:
+            first, offset = divmod(epoch * self.steps * self.batch_size, self.count)
+        copies, places = np.divmod(positions + offset, self.count)
+        if not self.shuffle:
+            return places, copies
+        records = np.empty_like(places)
+        for copy in np.unique(copies).tolist():
+            here = copies == copy
+            pass_ = (first + copy) % 2**64
+            records[here] = shuffled(places[here], self.count, seed=self.seed, epoch=pass_)
+        return records, copies
+
+    def _sampled(self, positions: Ints, epoch: int, ends: Floats) -> tuple[Ints, Ints]:
+        """Stratified sampling (Cochran, "Sampling techniques"): one uniform point in every unit of the summed weights.
+
+        A record whose expected number is 2.3 comes one to four times, on average 2.3 times.
+        """
+        places = shuffled(positions, self._drawn, seed=self.seed, epoch=epoch) if self.shuffle else positions
+        step, one = np.array([_SAMPLING_STEP]), np.array([1])
+        points = places + rng.uniform(self.seed, epoch, step, one, places)[:, 0]
+        records = np.minimum(np.searchsorted(ends, points, side="right"), self.count - 1)
+        begins = np.where(records > 0, ends[records - 1], 0.0)
+        return records, np.maximum(places - begins.astype(np.int64), 0)
 
 
 def shuffled(positions: NDArray[np.int64], count: int, *, seed: int, epoch: int) -> NDArray[np.int64]:

@@ -99,21 +99,22 @@ class Plan:
         return "\n".join(lines)
 
 
-def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int) -> Plan:
+def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int, keys: Ints | None = None) -> Plan:
     """Plan a stage for a group of records.
 
     Args:
         stage: One of `pipeline.stages()`.
         sizes: int64 (n, 2), height and width of each picture, upright and whole.
-        records: int64 (n,), the indices of the records, by which numbers are drawn.
+        records: int64 (n,), the indices of the records.
         seed: From 0 to 2**64 - 1.
         epoch: From 0 to 2**64 - 1.
+        keys: int64 (n,), what numbers are drawn by; the records themselves where it is None.
 
     Raises:
         SpecError: A step lowers to something that cannot be done.
         PlanError: A picture is too large or small for a step.
     """
-    drawn = _draw(stage, records, seed, epoch)
+    drawn = _draw(stage, records if keys is None else keys, seed, epoch)
     ops = _lower(stage, drawn, sizes)
     host = ops.pop()[1] if ops and isinstance(ops[-1][1], Host) else None
     passes: list[Pass] = []
@@ -136,9 +137,9 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int) -> 
     )
 
 
-def _draw(stage: Stage, records: Ints, seed: int, epoch: int) -> tuple[Drawn, ...]:
+def _draw(stage: Stage, keys: Ints, seed: int, epoch: int) -> tuple[Drawn, ...]:
     """The values of every step's variables, each with a leading axis of n."""
-    numbers = rng.uniform(seed, epoch, stage.numbers, stage.counts, records)
+    numbers = rng.uniform(seed, epoch, stage.numbers, stage.counts, keys)
     start = 0
     result: list[Drawn] = []
     for step in stage.steps:

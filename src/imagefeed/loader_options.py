@@ -1,0 +1,90 @@
+"""The arguments of a loader, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed.checks import check_bool, check_choice, check_number, fail
+from imagefeed.errors import SourceError, SpecError
+from imagefeed.sources import Source
+from imagefeed.types import Dtype, Layout
+
+OnError: TypeAlias = Literal["raise", "skip"]
+Weights: TypeAlias = Literal["balanced"] | NDArray[Any]
+
+LARGEST_SEED = 2**64 - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Options:
+    """The keyword arguments of `Loader`, with the meaning that they have there. Checked when one is made."""
+
+    batch_size: int
+    shuffle: bool | None
+    seed: int
+    drop_last: bool
+    repeat: bool
+    steps_per_epoch: int | None
+    weights: Weights | None
+    dtype: Dtype | None
+    layout: Layout
+    threads: int | Literal["auto"]
+    prefetch: int
+    on_error: OnError
+    max_bad: float
+    max_pixels: int
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "prefetch", "max_pixels"):
+            _check_count(name, getattr(self, name))
+        if self.steps_per_epoch is not None:
+            _check_count("steps_per_epoch", self.steps_per_epoch)
+        if self.threads != "auto":
+            _check_count("threads", self.threads, most=1024)
+        seed: Any = self.seed
+        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
+            raise fail("Loader(seed=)", seed, "expected an integer from 0 to 2**64 - 1")
+        for name in ("drop_last", "repeat"):
+            check_bool(f"Loader({name}=)", getattr(self, name))
+        if self.shuffle is not None:
+            check_bool("Loader(shuffle=)", self.shuffle)
+        if self.dtype is not None:
+            check_choice("Loader(dtype=)", self.dtype, ("uint8", "float16", "float32"))
+        check_choice("Loader(layout=)", self.layout, ("nhwc", "nchw"))
+        check_choice("Loader(on_error=)", self.on_error, ("raise", "skip"))
+        check_number("Loader(max_bad=)", self.max_bad, 0, 1)
+
+
+def weights_of(source: Source, weights: Weights | None) -> NDArray[np.float64] | None:
+    """How often each record is drawn, float64 (n,); None for equally often.
+
+    Raises:
+        SourceError: "balanced", but the records have no classes.
+        SpecError: There is not one weight of at least 0 for every record, or all are 0.
+    """
+    if weights is None:
+        return None
+    where = "Loader(weights=)"
+    if isinstance(weights, str):
+        if weights != "balanced":
+            raise fail(where, weights, "expected 'balanced', or an array with a number for every record")
+        classes = source.class_indices(np.arange(len(source)))
+        if classes is None:
+            raise SourceError(f"{source!r} has no classes to balance; give weights=, one number for every record")
+        return 1.0 / np.bincount(classes)[classes]
+    values = np.asarray(weights, np.float64)
+    if values.shape != (len(source),):
+        raise SpecError(f"{where}: has shape {values.shape}; expected one number for each of {len(source)} records")
+    if not np.isfinite(values).all() or values.min() < 0 or values.sum() <= 0:
+        raise SpecError(f"{where}: has {values.min()} to {values.max()}; expected numbers of at least 0, one above 0")
+    return values
+
+
+def _check_count(name: str, value: Any, most: int | None = None) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1 or (most is not None and value > most):
+        expected = "expected an integer above 0" if most is None else f"expected an integer from 1 to {most}"
+        raise fail(f"Loader({name}=)", value, expected)

@@ -1,0 +1,70 @@
+"""Where a loader stands, as a small value that a checkpoint holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from imagefeed.errors import SpecError
+from imagefeed.order import Order
+from imagefeed.pipeline import Pipeline
+from imagefeed.sources import Source
+
+VERSION = 1
+# Names that stand for all: a state must be quick to take at any size.
+_NAMES = 256
+
+
+def fingerprint(source: Source, pipeline: Pipeline, order: Order) -> dict[str, str]:
+    """What the batches depend on, in short: digests of the source, the pipeline and the order.
+
+    Of the source, the number of records and the last part of some names count, so that a folder may be moved.
+    """
+    some = np.unique(np.linspace(0, len(source) - 1, _NAMES).astype(np.int64))
+    names = [name.replace("\\", "/").rpartition("/")[2] for name in source.names(some)]
+    weights = None if order.weights is None else _digest(order.weights.tobytes())
+    sequence = (order.batch_size, order.shuffle, order.drop_last, order.steps, weights)
+    return {
+        "source": _digest(repr((len(source), names)).encode("utf-8", "surrogateescape")),
+        "pipeline": _digest(repr(pipeline).encode()),
+        "order": _digest(repr(sequence).encode()),
+    }
+
+
+def state_of(seed: int, epoch: int, batch: int, prints: Mapping[str, str]) -> dict[str, Any]:
+    """A loader's state: plain values, under a kilobyte of JSON."""
+    return {"version": VERSION, "seed": seed, "epoch": epoch, "batch": batch, "fingerprint": dict(prints)}
+
+
+def place_of(state: Mapping[str, Any], seed: int, batches: int, prints: Mapping[str, str]) -> tuple[int, int]:
+    """The epoch and the batch that a state stands at.
+
+    Raises:
+        SpecError: It is no state of this version, or of a loader that gives other batches.
+    """
+    if state.get("version") != VERSION:
+        raise SpecError(f"load_state_dict: got version {state.get('version')!r}; expected {VERSION}, from state_dict()")
+    if state["seed"] != seed:
+        raise SpecError(f"load_state_dict: is of seed {state['seed']}; make the Loader with seed={state['seed']}")
+    meaning = {
+        "source": "the source has other records",
+        "pipeline": "the pipeline has other steps",
+        "order": "batch_size, shuffle, drop_last, steps_per_epoch or weights differ",
+    }
+    for part, told in meaning.items():
+        if state["fingerprint"][part] != prints[part]:
+            raise SpecError(
+                f"load_state_dict: {told}, so the remaining batches could not be the same; make the Loader as it was, "
+                f"or begin an epoch anew with loader.epoch = {state['epoch']}"
+            )
+    epoch, batch = int(state["epoch"]), int(state["batch"])
+    if epoch < 0 or not 0 <= batch < batches:
+        raise SpecError(f"load_state_dict: got epoch {epoch}, batch {batch}; an epoch has batches 0 to {batches - 1}")
+    return epoch, batch
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
