@@ -59,7 +59,7 @@ def test_a_resize_is_pillows(kernel: str, size: tuple[int, int]) -> None:
     for image in (noise(), edges()):
         full = (0, 0, image.shape[1], image.shape[0])
         ours = warped(image, upright(full, size), size, interpolation=kernel, border=None, antialias=True)
-        assert abs(array_ops.to_levels(ours) - pillow(image, size, kernel)).max() <= 1
+        assert abs(array_ops.to_levels(ours, np) - pillow(image, size, kernel)).max() <= 1
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
@@ -67,7 +67,7 @@ def test_a_resize_of_a_photograph_is_pillows(kernel: str, photograph: np.ndarray
     full = (0, 0, photograph.shape[1], photograph.shape[0])
     for size in ((224, 224), (100, 30), (300, 700)):
         ours = warped(photograph, upright(full, size), size, interpolation=kernel, border=None, antialias=True)
-        assert abs(array_ops.to_levels(ours) - pillow(photograph, size, kernel)).max() <= 1
+        assert abs(array_ops.to_levels(ours, np) - pillow(photograph, size, kernel)).max() <= 1
 
 
 @pytest.mark.parametrize("kernel", ["bilinear", "bicubic", "lanczos"])
@@ -75,7 +75,7 @@ def test_a_box_is_pillows(kernel: str) -> None:
     image, box = noise(), (3.3, 5.0, 20.7, 39.5)
     for size in ((8, 9), (50, 60)):
         ours = warped(image, upright(box, size), size, interpolation=kernel, border=None, antialias=True)
-        assert abs(array_ops.to_levels(ours) - pillow(image, size, kernel, box)).max() <= 1
+        assert abs(array_ops.to_levels(ours, np) - pillow(image, size, kernel, box)).max() <= 1
 
 
 def test_nearest_takes_the_pixel_that_holds_the_center() -> None:
@@ -218,7 +218,7 @@ def test_channels_after_the_third_are_treated_as_the_third() -> None:
         high=np.full((1, 3), 255.0),
         diagonal=True,
     )
-    ours = array_ops.pointwise(np.full((1, 1, 5), 10.0), op, 0)
+    ours = array_ops.pointwise(np.full((1, 1, 1, 5), 10.0), op, np)
     assert ours.ravel().tolist() == [10, 20, 30, 30, 30]
 
 
@@ -228,11 +228,11 @@ def test_a_table_is_looked_up_at_the_rounded_level(columns: int) -> None:
     image = np.array([[[-3.0, 0.5, 1.5], [2.49, 254.5, 400.0]]])
     levels = np.array([[[0, 0, 2], [2, 254, 255]]])
     expected = table[0][levels, np.arange(3) % columns]
-    np.testing.assert_array_equal(array_ops.pointwise(image, Lut(table=table), 0), expected)
+    np.testing.assert_array_equal(array_ops.pointwise(image[None], Lut(table=table), np)[0], expected)
 
 
 def test_levels_are_rounded_half_to_even() -> None:
-    assert array_ops.to_levels(np.array([-0.6, 0.5, 1.5, 2.4, 254.5, 255.5])).tolist() == [
+    assert array_ops.to_levels(np.array([-0.6, 0.5, 1.5, 2.4, 254.5, 255.5]), np).tolist() == [
         0,
         0,
         2,
@@ -281,18 +281,21 @@ def test_places_are_sampled_for_a_batch_at_once() -> None:
     images = np.stack([noise(), noise()[::-1]]).astype(float)
     matrices = np.array([MATRICES["turned"], MATRICES["grown"]])
     for sample in (array_ops.sample_bilinear, array_ops.sample_nearest):
-        both = sample(images, matrices, (20, 25), "wrap", 0.0)
+        x, y = array_ops.map_points(matrices, (20, 25), 0.0, np)
+        both = sample(images, x, y, "wrap", 0.0, np)
         for k in range(2):
-            alone = sample(images[k : k + 1], matrices[k : k + 1], (20, 25), "wrap", 0.0)
+            alone = sample(images[k : k + 1], x[k : k + 1], y[k : k + 1], "wrap", 0.0, np)
             np.testing.assert_array_equal(both[k], alone[0])
 
 
 def test_a_batch_is_resampled_at_once() -> None:
     images = np.stack([noise(), noise()[::-1]]).astype(float)
-    y = array_ops.axis_weights(2.0, 0.0, 20, 40, "bilinear", None, True)
-    x = array_ops.axis_weights(1.0, 0.0, 31, 31, "bilinear", None, True)
-    both = array_ops.resample(images, y, x, 0.0)
-    np.testing.assert_allclose(both[1], array_ops.resample(images[1], y, x, 0.0))
+    options = {"interpolation": "bilinear", "border": None, "antialias": True, "copies": 0, "xp": np}
+    y = array_ops.axis_weights(np.array([2.0, 1.5]), np.array([0.0, 3.0]), 20, 40, **options)
+    x = array_ops.axis_weights(np.ones(1), np.zeros(1), 31, 31, **options)
+    both = array_ops.resample(images, y, x, 0.0, np)
+    alone = array_ops.resample(images[1:], (y[0][1:], y[1][1:]), x, 0.0, np)
+    np.testing.assert_allclose(both[1], alone[0])
     assert both.shape == (2, 20, 31, 3)
 
 
@@ -305,4 +308,4 @@ def test_the_picture_is_not_written_into() -> None:
     rendered(image.astype(float), feed.Rescale(2.0))
     np.testing.assert_array_equal(image, before)
     op = Normalize(scale=np.ones(1, np.float32), bias=np.zeros(1, np.float32))
-    assert array_ops.pointwise(image.astype(np.float32), op, 0).dtype == np.float32
+    assert array_ops.pointwise(image[None].astype(np.float32), op, np).dtype == np.float32

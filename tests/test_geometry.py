@@ -90,7 +90,7 @@ def test_zoom_is_a_resized_box(factor: float) -> None:
     box = (30 - width / 2, 40 - height / 2, 30 + width / 2, 40 + height / 2)
     theirs = Image.fromarray(image).resize((30, 40), Image.Resampling.BILINEAR, box=box)
     # Pillow has nothing beyond the edge of the padded picture; we have its border.
-    assert abs(array_ops.to_levels(ours).astype(float) - np.asarray(theirs))[1:-1, 1:-1].max() <= 1
+    assert abs(array_ops.to_levels(ours, np).astype(float) - np.asarray(theirs))[1:-1, 1:-1].max() <= 1
 
 
 def test_zoom_by_a_factor_for_each_side() -> None:
@@ -224,7 +224,7 @@ def test_resize_to_cover_is_pillows_fit(size: tuple[int, int]) -> None:
     image = noise()
     theirs = ImageOps.fit(Image.fromarray(image), size[::-1], Image.Resampling.BILINEAR)
     ours = rendered(image, feed.Resize(size, fit="cover"))
-    assert abs(array_ops.to_levels(ours).astype(float) - np.asarray(theirs)).max() <= 1
+    assert abs(array_ops.to_levels(ours, np).astype(float) - np.asarray(theirs)).max() <= 1
 
 
 def test_resize_to_contain_fills_up_evenly() -> None:

@@ -34,7 +34,7 @@ def pixels(seed: int = 0, channels: int = 3) -> np.ndarray:
 
 def done(image: np.ndarray, row: int, *ops: Op) -> np.ndarray:
     for op in ops:
-        image = array_ops.pointwise(image, op, row)  # type: ignore[arg-type]
+        image = array_ops.pointwise(image[None], array_ops.row_of(op, row), np)[0]  # type: ignore[arg-type]
     return image
 
 

@@ -258,7 +258,7 @@ def test_eight_bit_output_is_the_rounded_oracle() -> None:
     ours = rendered(result, image, 3, "uint8")
     clear = abs(exact - np.floor(exact) - 0.5) > TOLERANCE  # neither side of a half is a mistake
     assert clear.mean() > 0.9
-    np.testing.assert_array_equal(ours[clear], array_ops.to_levels(exact)[clear])
+    np.testing.assert_array_equal(ours[clear], array_ops.to_levels(exact, np)[clear])
 
 
 @pytest.mark.parametrize("rows", [((1.7, 0.3, 9.1), (-0.4, 2.1, 70.3)), ((5.1, 3.2, -90), (-3.3, 4.9, 300))])

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.ops import Warp
+from imagefeed.types import Array, Namespace
 
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
@@ -19,24 +20,25 @@ SUPPORT = {"box": 0.5, "bilinear": 1.0, "hamming": 1.0, "bicubic": 2.0, "lanczos
 MARGIN = 2
 
 
-def shrink(matrix: Floats, size: Ints, at: tuple[float, float] = (0.5, 0.5)) -> Floats:
+def shrink(matrix: Array, size: Array, at: tuple[float, float] = (0.5, 0.5), xp: Namespace = np) -> Array:
     """How many input pixels one step to the next output pixel is, along each input axis.
 
     Args:
-        matrix: float64 (n, 3, 3), output to input.
-        size: int64 (n, 2), height and width of the output.
+        matrix: Float (n, 3, 3), output to input.
+        size: Numbers (n, 2), height and width of the output.
         at: Where in the output, as fractions of its width and height; matters for perspective only.
+        xp: The array API namespace of the matrix and the size.
 
     Returns:
-        float64 (n, 2), along x and y.
+        Float (n, 2), along x and y.
     """
-    rows = matrix[:, :2, :2]
-    if _has_perspective(matrix):
-        point = size[:, ::-1] * np.array(at)
-        mapped = np.einsum("nij,nj->ni", matrix[:, :, :2], point) + matrix[:, :, 2]
-        place = mapped[:, :2] / mapped[:, 2:]
-        rows = (rows - place[:, :, None] * matrix[:, 2:, :2]) / mapped[:, 2:, None]
-    return np.hypot(rows[:, :, 0], rows[:, :, 1])
+    # The derivative of (x / w, y / w) is (x' - (x / w) w') / w, and w is 1 where there is no perspective.
+    x, y = size[:, 1] * at[0], size[:, 0] * at[1]
+    mapped = matrix[:, :, 0] * x[:, None] + matrix[:, :, 1] * y[:, None] + matrix[:, :, 2]
+    depth = mapped[:, 2:]
+    place = mapped[:, :2] / depth
+    rows = (matrix[:, :2, :2] - place[:, :, None] * matrix[:, 2:, :2]) / depth[:, :, None]
+    return xp.sqrt(rows[:, :, 0] * rows[:, :, 0] + rows[:, :, 1] * rows[:, :, 1])
 
 
 def aligned(matrix: Floats) -> NDArray[np.bool_]:

@@ -1,0 +1,56 @@
+"""Pointwise ops on float pictures (n, height, width, channels), in levels from 0 to 255."""
+
+from __future__ import annotations
+
+from imagefeed.array_ops.base import dims
+from imagefeed.ops import ColorMatrix, Lut, Normalize
+from imagefeed.types import Array, Namespace
+
+
+def to_levels(images: Array, xp: Namespace) -> Array:
+    """Round half to even and clip to 0..255; uint8, same shape."""
+    return xp.astype(xp.clip(xp.round(images), 0.0, 255.0), xp.uint8)
+
+
+def color_matrix(images: Array, op: ColorMatrix, xp: Namespace) -> Array:
+    """`clip(matrix[:, :3] @ rgb + matrix[:, 3], low, high)`.
+
+    A gray picture is the color (g, g, g), and red is kept of the result. Where every channel depends on
+    itself alone there may be any number of them; all after the third are treated as the third.
+    """
+    matrix, low, high = (xp.asarray(a, dtype=images.dtype) for a in (op.matrix, op.low, op.high))
+    channels = images.shape[-1]
+    if op.diagonal:
+        pick = [min(k, 2) for k in range(channels)]
+        scale = xp.stack([matrix[:, k, k] for k in pick], axis=-1)
+        shift, low, high = (
+            xp.stack([a[:, k] for k in pick], axis=-1)[:, None, None, :] for a in (matrix[:, :, 3], low, high)
+        )
+        return xp.minimum(xp.maximum(images * scale[:, None, None, :] + shift, low), high)
+    color = xp.concat([images] * 3, axis=-1) if channels == 1 else images
+    # Three sums, and not a product of matrices, which some accelerators compute with ten bits.
+    rows: list[Array] = []
+    for k in range(channels):
+        m = matrix[:, k, None, None, :]
+        mixed = color[..., 0] * m[..., 0] + color[..., 1] * m[..., 1] + color[..., 2] * m[..., 2] + m[..., 3]
+        rows.append(xp.minimum(xp.maximum(mixed, low[:, k, None, None]), high[:, k, None, None]))
+    return xp.stack(rows, axis=-1)
+
+
+def lut(images: Array, op: Lut, xp: Namespace) -> Array:
+    """`table[round(level), channel]`."""
+    table = xp.asarray(op.table)
+    rows, _, columns = table.shape
+    count, _, _, channels = dims(images, xp)
+    index = xp.astype(to_levels(images, xp), xp.int64) * columns
+    if columns > 1:
+        index = index + xp.arange(channels, dtype=xp.int64)
+    if rows != 1:
+        index = index + xp.arange(count, dtype=xp.int64)[:, None, None, None] * (256 * columns)
+    flat = xp.take(xp.reshape(table, (-1,)), xp.reshape(index, (-1,)), axis=0)
+    return xp.astype(xp.reshape(flat, dims(images, xp)), images.dtype)
+
+
+def normalize(images: Array, op: Normalize, xp: Namespace) -> Array:
+    """`value * scale + bias`."""
+    return images * xp.asarray(op.scale, dtype=images.dtype) + xp.asarray(op.bias, dtype=images.dtype)
