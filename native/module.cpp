@@ -77,6 +77,14 @@ struct PyRecords {
         owners.push_back(nb::cast(bytes));
     }
 
+    // Takes the records of `other`, each to its position here; of a source that is made of several.
+    void adopt(PyRecords& other, Array<std::int64_t, 1> positions) {
+        if (positions.shape(0) != other.group->records.size()) throw nb::value_error("one position for every record is expected");
+        for (std::size_t i = 0; i < positions.shape(0); ++i) at(static_cast<std::size_t>(positions(i))) = std::move(other.group->records[i]);
+        for (nb::object& owner : other.owners) owners.push_back(std::move(owner));
+        other.owners.clear();
+    }
+
     // The part of its file that each record is.
     void set_ranges(Array<std::int64_t, 1> offsets, Array<std::int64_t, 1> lengths) {
         if (offsets.shape(0) != group->records.size() || lengths.shape(0) != group->records.size())
@@ -491,6 +499,7 @@ NB_MODULE(_native, m) {
         .def("__len__", [](const PyRecords& self) { return self.group->records.size(); })
         .def("set_bytes", &PyRecords::set_bytes, "index"_a, "data"_a)
         .def("set_buffer", &PyRecords::set_buffer, "index"_a, "data"_a)
+        .def("adopt", &PyRecords::adopt, "other"_a, "positions"_a)
         .def("set_ranges", &PyRecords::set_ranges, "offsets"_a, "lengths"_a)
         .def("set_array", &PyRecords::set_array, "index"_a, "array"_a)
         .def("set_rows", &PyRecords::set_rows, "arrays"_a, "indices"_a)

@@ -6,7 +6,7 @@ from imagefeed.decode import read
 from imagefeed.errors import DecodeError, ImagefeedError, PlanError, SourceError, SpecError
 from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
-from imagefeed.sources import Source, arrays, folder
+from imagefeed.sources import Source, arrays, concat, folder
 from imagefeed.statistics import Statistics
 from imagefeed.transforms import (
     Affine,
@@ -75,6 +75,7 @@ __all__ = [
     "__version__",
     "array_to_img",
     "arrays",
+    "concat",
     "folder",
     "img_to_array",
     "load_img",

@@ -4,6 +4,6 @@ from imagefeed.sources.arrays import Arrays, arrays
 from imagefeed.sources.base import Source
 from imagefeed.sources.files import Files
 from imagefeed.sources.folder import Folder, folder
-from imagefeed.sources.split import Subset
+from imagefeed.sources.parts import Concat, Relabeled, Subset, concat
 
-__all__ = ["Arrays", "Files", "Folder", "Source", "Subset", "arrays", "folder"]
+__all__ = ["Arrays", "Concat", "Files", "Folder", "Relabeled", "Source", "Subset", "arrays", "concat", "folder"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from imagefeed import _native
 from imagefeed.decode import Color
 
 if TYPE_CHECKING:
-    from imagefeed.sources.split import By
+    from imagefeed.sources.parts import Relabeled, Subset
+    from imagefeed.sources.sampling import Keep, To
+    from imagefeed.sources.split import By, Groups
 
 Ints = NDArray[np.int64]
 
@@ -43,6 +45,10 @@ class Source(ABC):
     def names(self, indices: Ints) -> list[str]:
         """What each record is called in messages: its path, if it has one."""
 
+    def keys(self, indices: Ints) -> list[str]:
+        """What each record is called wherever its data lie: a path without the part above the data set."""
+        return self.names(indices)
+
     @abstractmethod
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
         """Put the bytes or pixels of `indices` into `records`, or name the files that hold them.
@@ -55,6 +61,10 @@ class Source(ABC):
     @abstractmethod
     def targets(self, indices: Ints) -> NDArray[Any] | None:
         """What goes with each picture, with a leading axis of len(indices); None where nothing does."""
+
+    def weights(self, indices: Ints) -> NDArray[np.float32] | None:
+        """How much each record counts in the loss, float32 (n,); None where all count alike."""
+        return None
 
     def class_indices(self, indices: Ints) -> Ints | None:
         """The class of each record, int64 (n,); None where records have none."""
@@ -72,26 +82,153 @@ class Source(ABC):
         counts: Counter[int] = Counter([] if found is None else found.tolist())
         return {name: counts[k] for k, name in enumerate(self.classes)}
 
-    def split(self, *, validation: float = 0.2, seed: int = 0, by: By | None = None) -> tuple[Source, Source]:
+    # ---------------------------------------------------------------------------------------- parts of it
+    # What these methods do is written in terms of this class, so it is imported late.
+
+    def split(
+        self,
+        *,
+        validation: float = 0.2,
+        seed: int = 0,
+        by: By | None = None,
+        groups: Groups | None = None,
+    ) -> tuple[Subset, Subset]:
         """Two sources: one to train on, one to validate with. Every record is in exactly one of them.
 
             >>> train, val = photos.split(validation=0.5, seed=0)
             >>> len(train), len(val)
             (6, 6)
+            >>> train, val = photos.split(by="hash")  # a record stays on its side, whatever is added later
 
         Args:
             validation: The share of the second, above 0 and below 1.
             seed: Chooses the records; the same seed chooses the same ones.
-            by: "stratified" for the same share of every class, "random" for a share of the whole. By default
-                stratified where records have classes.
+            by: "stratified" for the same share of every class; "random" for a share of the whole; "group" to keep
+                groups together; "hash" to choose by each record's key alone, so that the choice holds when records
+                are added or taken away (the share is then about right, not exact); "sorted" for the last records
+                in the source's order. By default "group" where groups are given, "stratified" where records have
+                classes, and else "random".
+            groups: For "group" and "hash": the group of every record, or a function that finds it from the key.
 
         Raises:
-            SpecError: A share outside (0, 1).
+            SpecError: A share outside (0, 1), or arguments that do not go together.
             SourceError: One side would be empty, or there are no classes to stratify by.
         """
-        from imagefeed.sources.split import split  # it is written in terms of this class
+        from imagefeed.sources.split import split
 
-        return split(self, validation=validation, seed=seed, by=by)
+        return split(self, validation=validation, seed=seed, by=by, groups=groups)
+
+    def folds(
+        self, count: int, *, seed: int = 0, by: By | None = None, groups: Groups | None = None
+    ) -> Iterator[tuple[Subset, Subset]]:
+        """Pairs (train, validation) for cross-validation: every record is in the validation part of exactly one.
+
+            >>> [(len(train), len(val)) for train, val in photos.folds(3)]
+            [(8, 4), (8, 4), (8, 4)]
+
+        Args:
+            count: How many pairs, at least 2.
+            seed: As for `split`.
+            by: As for `split`.
+            groups: As for `split`.
+
+        Raises:
+            SpecError: An argument has a value that it cannot have.
+            SourceError: A part would be empty, or there are no classes to stratify by.
+        """
+        from imagefeed.sources.split import folds
+
+        return folds(self, count, seed=seed, by=by, groups=groups)
+
+    def subset(self, indices: Any) -> Subset:
+        """The records with these numbers, in this order; a number may come several times.
+
+            >>> photos.subset([0, 11, 0]).labels.tolist()
+            [0, 1, 0]
+
+        Args:
+            indices: Integers from 0 to len - 1.
+
+        Raises:
+            SpecError: They are something else.
+        """
+        from imagefeed.sources.sampling import subset
+
+        return subset(self, indices)
+
+    def take(self, count: int) -> Subset:
+        """The first `count` records, or all where there are fewer."""
+        return self.subset(np.arange(max(0, min(count, len(self)))))
+
+    def filter(self, keep: Keep) -> Subset:
+        """The records that are to be kept.
+
+            >>> photos.filter(lambda key, target: target == 1)
+            Subset(6 records: cats 0, dogs 6)
+
+        Args:
+            keep: A function of a record's key and target that says whether to keep it; or True or False for each.
+
+        Raises:
+            SpecError: It is something else.
+            SourceError: No record is kept.
+        """
+        from imagefeed.sources.sampling import filtered
+
+        return filtered(self, keep)
+
+    def map_labels(self, names: Mapping[str, str | None] | Callable[[str], str | None]) -> Relabeled:
+        """The same records with other classes: several may become one, and some may be left out.
+
+            >>> photos.map_labels({"cats": "pets", "dogs": "pets"})
+            Relabeled(12 records: pets 12)
+            >>> photos.map_labels({"cats": None})
+            Relabeled(6 records: dogs 6)
+
+        Args:
+            names: The new name of each class; None leaves its records out (of several labels, only that label).
+                A mapping leaves classes that it does not name as they are; a function is asked for each.
+
+        Raises:
+            SpecError: A name is no class, or becomes something other than a name.
+            SourceError: There are no classes, the targets are not labels, or nothing would be left.
+        """
+        from imagefeed.sources.parts import relabel
+
+        return relabel(self, names)
+
+    def class_weights(self) -> NDArray[np.float32]:
+        """How much each class should count so that all count alike: n / (classes * count), float32 (classes,).
+
+        For Keras: `class_weight=dict(enumerate(source.class_weights()))`; for torch: `torch.from_numpy(...)`.
+
+            >>> photos.class_weights()
+            array([1., 1.], dtype=float32)
+
+        Raises:
+            SourceError: Records have no classes, or one of them has no records.
+        """
+        from imagefeed.sources.sampling import class_weights
+
+        return class_weights(self)
+
+    def balanced(self, *, to: To = "largest", seed: int = 0) -> Subset:
+        """As many records of every class. Each repetition is drawn anew: it is another picture after augmentation.
+
+            >>> len(photos.take(8).balanced())  # 6 cats and 2 dogs
+            12
+
+        Args:
+            to: "largest": records of smaller classes come several times, none twice more often than another of its
+                class. "smallest": only some records of larger classes are taken.
+            seed: Chooses the records.
+
+        Raises:
+            SourceError: Records have no classes.
+        """
+        from imagefeed.sources.sampling import balanced
+
+        return balanced(self, to=to, seed=seed)
 
     def _summary(self) -> str:
         """The end of a repr: how many records, of which classes."""

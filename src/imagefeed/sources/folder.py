@@ -143,6 +143,10 @@ class Folder(Source):
         prefixes = [self._prefixes[k] for k in classes]
         return [prefix + name for prefix, name in zip(prefixes, self.listing.names.take(indices), strict=True)]
 
+    def keys(self, indices: Ints) -> list[str]:
+        above = len(os.path.join(self.root, ""))
+        return [name[above:] for name in self.names(indices)]
+
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
         return self.names(indices)
 

@@ -13,8 +13,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.sources.index_file import read_index, write_index
 from imagefeed.sources.names import Names
-from imagefeed.sources.stored import read_stored, write_stored
 
 Ints = NDArray[np.int64]
 Order: TypeAlias = Literal["name", "natural"]
@@ -100,7 +100,7 @@ def stored_listing(file: Path, root: Path, order: Order, make: Callable[[], List
         classes: The classes that the caller asked for, or None for all; a listing is of one such choice.
     """
     about = {"order": order, "asked": None if classes is None else list(classes)}
-    if (found := read_stored(file, _KIND)) is not None:
+    if (found := read_index(file, _KIND)) is not None:
         meta, arrays = found
         if {name: meta[name] for name in about} == about:
             names = Names(arrays["names"], arrays["ends"])
@@ -110,7 +110,7 @@ def stored_listing(file: Path, root: Path, order: Order, make: Callable[[], List
     listing = make()
     meta = {**about, "classes": listing.classes, "folders": listing.folders, "listed": listing.listed}
     tensors = {"names": listing.names.block, "ends": listing.names.ends, "counts": listing.counts}
-    write_stored(file, _KIND, meta, tensors)
+    write_index(file, _KIND, meta, tensors)
     return listing
 
 

@@ -17,8 +17,8 @@ from imagefeed.errors import SourceError
 Arrays = dict[str, NDArray[Any]]
 
 
-def read_stored(file: Path, kind: str) -> tuple[dict[str, Any], Arrays] | None:
-    """The metadata and the arrays of a file that `write_stored` wrote; None where there is no file.
+def read_index(file: Path, kind: str) -> tuple[dict[str, Any], Arrays] | None:
+    """The metadata and the arrays of a file that `write_index` wrote; None where there is no file.
 
     Raises:
         SourceError: The file is of another kind: it is not ours, so it is not written over either.
@@ -36,7 +36,7 @@ def read_stored(file: Path, kind: str) -> tuple[dict[str, Any], Arrays] | None:
     raise _not_ours(file, kind)
 
 
-def write_stored(file: Path, kind: str, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+def write_index(file: Path, kind: str, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write a file, whole or not at all: another process sees the old one or the new one."""
     safetensors = _safetensors()
     metadata = {"imagefeed": kind, "about": json.dumps(about)}

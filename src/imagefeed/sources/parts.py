@@ -1,0 +1,253 @@
+"""Sources that are made of others: some of the records, several sources as one, other names for the classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed import _native
+from imagefeed.checks import fail
+from imagefeed.errors import SourceError
+from imagefeed.sources.base import Ints, Source
+
+
+class Subset(Source):
+    """Some records of another source, in a given order; a record may stand in it several times."""
+
+    def __init__(self, source: Source, indices: Ints) -> None:
+        self.source = source
+        self.indices = np.ascontiguousarray(indices, np.int64)
+        self.indices.setflags(write=False)
+        self.classes = source.classes
+        self.color = source.color
+        self.in_memory = source.in_memory
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __repr__(self) -> str:
+        return f"Subset({self._summary()})"
+
+    @property
+    def channels(self) -> int:
+        return self.source.channels
+
+    def names(self, indices: Ints) -> list[str]:
+        return self.source.names(self.indices[indices])
+
+    def keys(self, indices: Ints) -> list[str]:
+        return self.source.keys(self.indices[indices])
+
+    def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
+        return self.source.stage(records, self.indices[indices])
+
+    def targets(self, indices: Ints) -> Any:
+        return self.source.targets(self.indices[indices])
+
+    def weights(self, indices: Ints) -> NDArray[np.float32] | None:
+        return self.source.weights(self.indices[indices])
+
+    def class_indices(self, indices: Ints) -> Ints | None:
+        return self.source.class_indices(self.indices[indices])
+
+    @property
+    def files(self) -> list[str]:
+        """The name of every record: its path, where it is a file."""
+        return self.names(np.arange(len(self)))
+
+    @property
+    def labels(self) -> Ints | None:
+        """The class number of every record, int64 (n,)."""
+        return self.class_indices(np.arange(len(self)))
+
+
+class Relabeled(Subset):
+    """The records of another source with other classes."""
+
+    def __init__(self, source: Source, indices: Ints, classes: tuple[str, ...], becomes: Ints) -> None:
+        super().__init__(source, indices)
+        self.classes = classes
+        self._becomes = becomes  # the new number of each old class; -1 for one that is left out
+
+    def __repr__(self) -> str:
+        return f"Relabeled({self._summary()})"
+
+    def targets(self, indices: Ints) -> NDArray[Any] | None:
+        old = super().targets(indices)
+        if old.ndim == 1:
+            return self._becomes[old.astype(np.int64)].astype(old.dtype)
+        new = np.zeros((len(old), len(self.classes)), old.dtype)
+        for k, number in enumerate(self._becomes.tolist()):
+            if number >= 0:
+                new[:, number] = np.maximum(new[:, number], old[:, k])
+        return new
+
+    def class_indices(self, indices: Ints) -> Ints | None:
+        old = super().class_indices(indices)
+        return None if old is None else self._becomes[old]
+
+
+class Concat(Source):
+    """The records of several sources, one source after another."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        if not sources:
+            raise SourceError("concat: expected at least one source, got none")
+        first = sources[0]
+        for number, source in enumerate(sources[1:], 1):
+            _check_alike(first, source, number)
+        self.sources = tuple(sources)
+        self.classes = first.classes
+        self.color = first.color
+        self.in_memory = all(source.in_memory for source in sources)
+        self._ends: Ints = np.cumsum([len(source) for source in sources], dtype=np.int64)
+        self._starts: Ints = self._ends - np.array([len(source) for source in sources], np.int64)
+        self._weighted = any(source.weights(np.zeros(0, np.int64)) is not None for source in sources)
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def __repr__(self) -> str:
+        return f"Concat({len(self.sources)} sources, {self._summary()})"
+
+    @property
+    def channels(self) -> int:
+        return self.sources[0].channels
+
+    def names(self, indices: Ints) -> list[str]:
+        return self._each(indices, lambda source, inside: source.names(inside))
+
+    def keys(self, indices: Ints) -> list[str]:
+        return self._each(indices, lambda source, inside: source.keys(inside))
+
+    def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
+        paths = [""] * len(indices)
+        for source, places, inside in self._parts(indices):
+            part = _native.Records(len(places))
+            for place, path in zip(places.tolist(), source.stage(part, inside), strict=False):  # none: all are filled
+                paths[place] = path
+            records.adopt(part, places)
+        return paths
+
+    def targets(self, indices: Ints) -> Any:
+        parts = [(places, source.targets(inside)) for source, places, inside in self._parts(indices)]
+        return joined(parts, len(indices))
+
+    def weights(self, indices: Ints) -> NDArray[np.float32] | None:
+        if not self._weighted:
+            return None
+        made = np.ones(len(indices), np.float32)  # the weight of a record that has none
+        for source, places, inside in self._parts(indices):
+            if (weights := source.weights(inside)) is not None:
+                made[places] = weights
+        return made
+
+    def class_indices(self, indices: Ints) -> Ints | None:
+        if self.sources[0].class_indices(np.zeros(0, np.int64)) is None:
+            return None
+        return joined([(p, source.class_indices(inside)) for source, p, inside in self._parts(indices)], len(indices))
+
+    def _parts(self, indices: Ints) -> list[tuple[Source, Ints, Ints]]:
+        """Each source that holds some of the records, their places among `indices`, and their indices inside it."""
+        owner = np.searchsorted(self._ends, indices, side="right")
+        found: list[tuple[Source, Ints, Ints]] = []
+        for number, source in enumerate(self.sources):
+            places: Ints = np.flatnonzero(owner == number).astype(np.int64)
+            if len(places):
+                found.append((source, places, indices[places] - self._starts[number]))
+        return found
+
+    def _each(self, indices: Ints, ask: Callable[[Source, Ints], list[str]]) -> list[str]:
+        answers = [""] * len(indices)
+        for source, places, inside in self._parts(indices):
+            for place, answer in zip(places.tolist(), ask(source, inside), strict=True):
+                answers[place] = answer
+        return answers
+
+
+def concat(*sources: Source) -> Concat:
+    """Several sources as one, one after another. They must have the same classes, color and kind of targets.
+
+        >>> from imagefeed import concat
+        >>> train, val = photos.split(validation=0.5)
+        >>> concat(train, val)
+        Concat(2 sources, 12 records: cats 6, dogs 6)
+
+    Args:
+        *sources: One or more. Where some have weights and others have none, those weigh 1.
+
+    Raises:
+        SourceError: They do not fit together; `map_labels` gives classes other names.
+    """
+    return Concat(sources)
+
+
+def relabel(source: Source, names: Mapping[str, str | None] | Callable[[str], str | None]) -> Relabeled:
+    """See `Source.map_labels`."""
+    if not source.classes:
+        raise SourceError(f"{source!r} has no classes that could be given other names")
+    chosen: list[str | None]
+    if not callable(names):
+        if unknown := sorted(set(names) - set(source.classes)):
+            raise fail("map_labels(names=)", unknown[0], f"expected classes of the source: {', '.join(source.classes)}")
+        chosen = [names.get(one, one) for one in source.classes]
+    else:
+        chosen = [names(one) for one in source.classes]
+    for old, new in zip(source.classes, chosen, strict=True):
+        if new is not None and not isinstance(new, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise fail("map_labels(names=)", new, f"expected a name for {old!r}, or None to leave it out")
+    classes = tuple(dict.fromkeys(new for new in chosen if new is not None))
+    numbers = {name: k for k, name in enumerate(classes)}
+    becomes = np.array([-1 if new is None else numbers[new] for new in chosen], np.int64)
+    indices = np.arange(len(source))
+    _check_labels(source)
+    if (old := source.class_indices(indices)) is not None:
+        indices = indices[becomes[old] >= 0]
+    if not classes or not len(indices):
+        raise SourceError(f"map_labels leaves no record of {source!r}; give at least one class a name")
+    return Relabeled(source, indices, classes, becomes)
+
+
+def joined(parts: Sequence[tuple[Ints, Any]], count: int) -> Any:
+    """Targets of several parts as one, each in its places."""
+    first = parts[0][1] if parts else None
+    if first is None:
+        return None
+    if isinstance(first, dict):
+        names: list[str] = list(first)  # pyright: ignore[reportUnknownArgumentType]
+        return {name: joined([(places, values[name]) for places, values in parts], count) for name in names}
+    made = np.empty((count, *first.shape[1:]), np.result_type(*(values.dtype for _, values in parts)))
+    for places, values in parts:
+        made[places] = values
+    return made
+
+
+def _check_labels(source: Source) -> None:
+    targets = source.targets(np.zeros(0, np.int64))
+    rows = isinstance(targets, np.ndarray) and targets.ndim == 2 and targets.shape[1] == len(source.classes)
+    numbers = isinstance(targets, np.ndarray) and targets.ndim == 1
+    if not (rows or numbers):
+        raise SourceError(f"map_labels: the targets of {source!r} are not the numbers or rows of its classes")
+
+
+def _check_alike(first: Source, other: Source, number: int) -> None:
+    for what in ("classes", "color", "channels"):
+        ours, theirs = getattr(first, what), getattr(other, what)
+        if ours != theirs:
+            hint = "; give its classes the same names by map_labels" if what == "classes" else ""
+            raise SourceError(f"concat: sources[{number}] has {what} {theirs!r}, but sources[0] has {ours!r}{hint}")
+    none = np.zeros(0, np.int64)
+    kinds = [_kind(source.targets(none)) for source in (first, other)]
+    if kinds[0] != kinds[1]:
+        raise SourceError(f"concat: sources[{number}] has {kinds[1]} for targets, but sources[0] has {kinds[0]}")
+
+
+def _kind(targets: Any) -> str:
+    if targets is None:
+        return "nothing"
+    if isinstance(targets, dict):
+        return "a dict of " + ", ".join(sorted(targets))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
+    return f"rows of {targets.shape[1:]}" if targets.ndim > 1 else "one number for each"
