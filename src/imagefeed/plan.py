@@ -16,10 +16,10 @@ from imagefeed import rng
 from imagefeed.errors import ImagefeedError, PlanError, SpecError
 from imagefeed.explain import op_words, step_words
 from imagefeed.footprint import aligned, footprint
-from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, extent_after, fuse
+from imagefeed.ops import ColorMatrix, Extent, Host, Lut, Normalize, Op, Warp, extent_after, fuse
 from imagefeed.pipeline import Stage, Step
 from imagefeed.transforms.base import Drawn
-from imagefeed.types import Size
+from imagefeed.types import Array, Namespace, Size
 
 Ints: TypeAlias = NDArray[np.int64]
 Pointwise: TypeAlias = ColorMatrix | Lut | Normalize
@@ -115,11 +115,12 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int, key
         PlanError: A picture is too large or small for a step.
     """
     drawn = _draw(stage, records if keys is None else keys, seed, epoch)
-    ops = _lower(stage, drawn, sizes)
+    extent = sizes[:, 0].astype(np.float64), sizes[:, 1].astype(np.float64)
+    ops = lower(stage.steps, drawn, extent, np)
     host = ops.pop()[1] if ops and isinstance(ops[-1][1], Host) else None
     passes: list[Pass] = []
     final = sizes
-    for one in _passes(ops):
+    for one in passes_of(ops):
         finished = _finished(one, final, len(records))
         passes.append(finished)
         final = finished.warp.size if finished.warp is not None else final
@@ -140,27 +141,38 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int, key
 def _draw(stage: Stage, keys: Ints, seed: int, epoch: int) -> tuple[Drawn, ...]:
     """The values of every step's variables, each with a leading axis of n."""
     numbers = rng.uniform(seed, epoch, stage.numbers, stage.counts, keys)
+    return drawn_from(stage.steps, numbers, np)
+
+
+def drawn_from(steps: Sequence[Step], numbers: Array, xp: Namespace) -> tuple[Drawn, ...]:
+    """What the steps draw, each from its share of the uniform numbers (n, count of them all)."""
     start = 0
     result: list[Drawn] = []
-    for step in stage.steps:
-        values: dict[str, NDArray[np.generic]] = {}
+    for step in steps:
+        values: dict[str, Array] = {}
         for name, variable in step.variables.items():
             end = start + variable.count
-            values[name] = variable.sample(numbers[:, start:end], np)
+            values[name] = variable.sample(numbers[:, start:end], xp)
             start = end
         result.append(Drawn(**values))
     return tuple(result)
 
 
-def _lower(stage: Stage, drawn: Sequence[Drawn], sizes: Ints) -> list[tuple[Step, Op]]:
-    """The ops of all steps, fused with their neighbors; each with the step that it ends with."""
-    extent = sizes[:, 0].astype(np.float64), sizes[:, 1].astype(np.float64)
+def lower(steps: Sequence[Step], drawn: Sequence[Drawn], extent: Extent, xp: Namespace) -> list[tuple[Step, Op]]:
+    """The ops of all steps, fused with their neighbors; each with the step that it ends with.
+
+    Args:
+        steps: What is to be done.
+        drawn: What each step drew.
+        extent: Height and width of the pictures that come in, float (n,) or (1,).
+        xp: The array API namespace of the drawn values and the extent; they may be traced.
+    """
     result: list[tuple[Step, Op]] = []
-    for step, values in zip(stage.steps, drawn, strict=True):
+    for step, values in zip(steps, drawn, strict=True):
         try:
-            for op in step.transform.lower(values, extent, np):
-                extent = extent_after(op, extent, np)
-                fused = fuse(result[-1][1], op, np) if result else None
+            for op in step.transform.lower(values, extent, xp):
+                extent = extent_after(op, extent, xp)
+                fused = fuse(result[-1][1], op, xp) if result else None
                 if fused is not None:
                     result.pop()
                 result.append((step, op if fused is None else fused))
@@ -169,7 +181,7 @@ def _lower(stage: Stage, drawn: Sequence[Drawn], sizes: Ints) -> list[tuple[Step
     return result
 
 
-def _passes(ops: Sequence[tuple[Step, Op]]) -> list[Pass]:
+def passes_of(ops: Sequence[tuple[Step, Op]]) -> list[Pass]:
     """Cut fused ops before every warp but the first. There is always one pass."""
     passes = [Pass(None, ())]
     for step, op in ops:

@@ -135,7 +135,9 @@ def _folded(values: Array, length: int, border: Border | None, copies: int, xp: 
     if border == "constant":
         return middle, 1.0 - inside
     if border == "replicate":
-        before = sum((xp.sum(part, axis=-1) for part in parts[:copies]), xp.zeros_like(inside))
+        before = xp.zeros_like(inside)
+        for part in parts[:copies]:
+            before = before + xp.sum(part, axis=-1)
         column = xp.arange(length, dtype=xp.int64)
         first, last = (xp.astype(column == edge, values.dtype) for edge in (0, length - 1))
         after = 1.0 - inside - before
