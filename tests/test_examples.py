@@ -5,6 +5,7 @@ import importlib
 import inspect
 import io
 import pkgutil
+import tarfile
 from types import ModuleType
 
 import numpy as np
@@ -32,7 +33,15 @@ def names(data, tmp_path) -> dict[str, object]:
     tiny = (folder / "cats" / "0.jpg").read_bytes()
     with Image.open(io.BytesIO(tiny)) as image:
         assert np.asarray(image).shape == (48, 64, 3)
-    return {"tiny_jpeg": tiny, "photo_folder": folder, "photos": imagefeed.folder(folder)}
+    photos = imagefeed.folder(folder)
+    with tarfile.open(tmp_path / "photos.tar", "w") as tar:
+        for number, (file, label) in enumerate(zip(photos.files, photos.labels, strict=True)):
+            tar.add(file, f"{number:03d}.jpg")
+            name = photos.classes[label].encode()
+            member = tarfile.TarInfo(f"{number:03d}.cls")
+            member.size = len(name)
+            tar.addfile(member, io.BytesIO(name))
+    return {"shard_file": tmp_path / "photos.tar", "tiny_jpeg": tiny, "photo_folder": folder, "photos": photos}
 
 
 def examples(module: ModuleType) -> list[doctest.DocTest]:

@@ -6,7 +6,7 @@ from imagefeed.decode import read
 from imagefeed.errors import DecodeError, ImagefeedError, PlanError, SourceError, SpecError
 from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
-from imagefeed.sources import Source, arrays, concat, folder
+from imagefeed.sources import Source, arrays, concat, folder, shards
 from imagefeed.statistics import Statistics
 from imagefeed.transforms import (
     Affine,
@@ -82,4 +82,5 @@ __all__ = [
     "read",
     "render",
     "save_img",
+    "shards",
 ]

@@ -4,6 +4,21 @@ from imagefeed.sources.arrays import Arrays, arrays
 from imagefeed.sources.base import Source
 from imagefeed.sources.files import Files
 from imagefeed.sources.folder import Folder, folder
+from imagefeed.sources.listed import Listed
 from imagefeed.sources.parts import Concat, Relabeled, Subset, concat
+from imagefeed.sources.shards import shards
 
-__all__ = ["Arrays", "Concat", "Files", "Folder", "Relabeled", "Source", "Subset", "arrays", "concat", "folder"]
+__all__ = [
+    "Arrays",
+    "Concat",
+    "Files",
+    "Folder",
+    "Listed",
+    "Relabeled",
+    "Source",
+    "Subset",
+    "arrays",
+    "concat",
+    "folder",
+    "shards",
+]

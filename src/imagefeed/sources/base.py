@@ -58,6 +58,9 @@ class Source(ABC):
             at all, where every record is.
         """
 
+    def read_ahead(self, indices: Ints) -> None:  # noqa: B027 - most have nothing to begin
+        """Told that these records will be staged soon. Sources whose bytes are far away begin to get them."""
+
     @abstractmethod
     def targets(self, indices: Ints) -> NDArray[Any] | None:
         """What goes with each picture, with a leading axis of len(indices); None where nothing does."""

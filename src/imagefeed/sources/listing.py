@@ -41,7 +41,7 @@ SUFFIXES = frozenset(
 
 # A change within the tick of a file system's clock leaves the time of a folder as it was. So a folder that had just
 # been changed when it was listed is listed again; two seconds is the coarsest tick in use (FAT).
-_TICK = 2_000_000_000
+TICK = 2_000_000_000
 _KIND = "folder listing, version 1"
 
 
@@ -68,7 +68,7 @@ class Listing:
         """Whether no folder has changed since. A picture that was only written anew changes no listing."""
         try:
             return all(
-                time == os.stat(root / name).st_mtime_ns and time < self.listed - _TICK
+                time == os.stat(root / name).st_mtime_ns and time < self.listed - TICK
                 for name, time in self.folders.items()
             )
         except OSError:
