@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,9 @@ from imagefeed.sources.listed import Listed
 from imagefeed.sources.listing import TICK
 from imagefeed.sources.names import Names
 from imagefeed.sources.pictures import RangePictures
-from imagefeed.sources.tar import Sample, field_of, samples
+
+if TYPE_CHECKING:
+    from imagefeed.sources.tar import Sample
 
 _KIND = "tar index, version 1"
 
@@ -95,6 +97,8 @@ class Scanned:
 
 
 def _scan(path: str, image: str | None, fields: Sequence[str]) -> Iterator[Sample]:
+    from imagefeed.sources.tar import samples  # what reads tar files is not loaded before one is read
+
     try:
         size = os.path.getsize(path)
         with open(path, "rb") as file:
@@ -107,6 +111,8 @@ def _scan(path: str, image: str | None, fields: Sequence[str]) -> Iterator[Sampl
 
 
 def _scan_all(files: Sequence[str], image: str | None, fields: Sequence[str]) -> Scanned:
+    from imagefeed.sources.tar import field_of
+
     owner: list[int] = []
     ranges: list[tuple[int, int]] = []
     names: list[str] = []
