@@ -176,8 +176,8 @@ def test_gray_arrays_may_leave_their_channel_out() -> None:
         (np.zeros((6, 4, 5, 3)), None, "images are float64; expected uint8 or float32"),
         (np.zeros((6, 4), np.uint8), None, "images have shape 6x4; expected"),
         (np.zeros((6, 0, 5, 3), np.uint8), None, "images have shape 6x0x5x3"),
-        (np.zeros((6, 4, 5, 3), np.uint8), np.zeros(5), r"6 images but targets of shape \(5,\)"),
-        (np.zeros((6, 4, 5, 3), np.uint8), np.array(5), r"6 images but targets of shape \(\)"),
+        (np.zeros((6, 4, 5, 3), np.uint8), np.zeros(5), "has 5 entries; expected one for each of the 6"),
+        (np.zeros((6, 4, 5, 3), np.uint8), np.array(5), "expected an array with one entry for each record"),
         (np.zeros((6, 4, 5, 33), np.uint8), None, "images have 33 channels; at most 32"),
     ],
 )

@@ -8,6 +8,7 @@ from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source, arrays, concat, folder, shards
 from imagefeed.statistics import Statistics
+from imagefeed.targets import Boxes, Image, Keypoints, Label, Mask, MultiLabel, Target, Value, unpad
 from imagefeed.transforms import (
     Affine,
     Apply,
@@ -37,17 +38,23 @@ __all__ = [
     "Affine",
     "Apply",
     "Bernoulli",
+    "Boxes",
     "Brightness",
     "CenterCrop",
     "Choice",
     "Contrast",
     "DecodeError",
     "HorizontalFlip",
+    "Image",
     "ImageDataGenerator",
     "ImagefeedError",
     "Integers",
+    "Keypoints",
+    "Label",
     "Loader",
     "LogUniform",
+    "Mask",
+    "MultiLabel",
     "Normal",
     "Normalize",
     "OneOf",
@@ -66,9 +73,11 @@ __all__ = [
     "SourceError",
     "SpecError",
     "Statistics",
+    "Target",
     "Transform",
     "Translate",
     "Uniform",
+    "Value",
     "Variable",
     "VerticalFlip",
     "Zoom",
@@ -83,4 +92,5 @@ __all__ = [
     "render",
     "save_img",
     "shards",
+    "unpad",
 ]

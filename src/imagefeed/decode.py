@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.errors import DecodeError
 
-Color: TypeAlias = Literal["rgb", "gray"]
+Color: TypeAlias = Literal["rgb", "gray", "index"]
+"""What encoded pictures become: red, green and blue; luma; or, of a mask, the numbers as they are stored."""
 
 MOST_PIXELS = 89_478_485
 """The default limit on width times height: Pillow's own, a quarter of a gigabyte in RGB."""
@@ -28,11 +29,11 @@ def read(
 
     Args:
         picture: A file's path, or the bytes of one.
-        color: "rgb", or "gray" for luma alone.
+        color: "rgb", "gray" for luma alone, or "index" for a palette's own numbers, as masks have them.
         most_pixels: The limit on width times height, checked before anything is decoded.
 
     Returns:
-        uint8 (height, width, 3), or (height, width, 1) for gray: the pixels that Pillow gives.
+        uint8 (height, width, 3), or (height, width, 1): the pixels that Pillow gives.
 
     Raises:
         DecodeError: The file cannot be read, or is not a picture, or is too large.

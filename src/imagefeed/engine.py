@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
+from imagefeed.decode import Color
 from imagefeed.errors import DecodeError, PlanError
+from imagefeed.follow import Companion, Following, batch_form, companion_program
 from imagefeed.ops import Host
 from imagefeed.order import Portion
 from imagefeed.pipeline import Pipeline, Stage
@@ -47,7 +49,8 @@ class Batch:
 
     Attributes:
         images: (b, height, width, channels), or channels first.
-        targets: What the source gives for the records, with a leading axis of b; None if nothing.
+        targets: What goes with the records: None if nothing does, one thing, or a dict of several by name. Each is an
+            array with a leading axis of b, or a dict of such arrays (see `imagefeed.targets`).
         indices: int64 (b,), the records.
         keys: int64 (b,), what their numbers were drawn by; see `Order`.
         padding: How many at the end belong to the beginning of the batch, and are there only so that all shards
@@ -56,7 +59,7 @@ class Batch:
     """
 
     images: NDArray[Any]
-    targets: NDArray[Any] | None
+    targets: Any
     indices: Ints
     keys: Ints
     padding: int = 0
@@ -95,78 +98,89 @@ class Engine:
         """
         records = _native.Records(len(indices))
         files = self.source.stage(records, indices)
-        return Group(indices, keys, records, self.pool.fetch(records, files, self.most_pixels), stopped)
+        job = self.pool.fetch(records, files, self.most_pixels)
+        following = Following(self.pool, self.source.targets(indices), self.most_pixels)
+        return Group(indices, keys, records, job, following, stopped)
 
     def finish_fetch(self, group: Group) -> None:
         """Wait for the reading, and decode what the native core does not."""
         wait(group.job, group.stopped)
         for row, _, message in group.records.faults():
             group.errors[row] = DecodeError(self._name(group, row), message)
-        decoded = self._spread(lambda row: self._decode(group, row), group.records.foreign(), group)
-        for row, pixels in decoded.items():
-            if isinstance(pixels, DecodeError):
-                group.errors[row] = pixels
-            else:
-                group.records.set_array(row, pixels)
+        self._decode_foreign(group, group.records, self.source.color, lambda row: self._name(group, row))
+        for companion in group.following.companions:
+            self._finish_companion(group, companion)
+        if group.following.companions:
+            for row, error in group.following.mismatched(group.records.sizes(), self._names(group)).items():
+                group.errors.setdefault(row, error)
 
     def plans(self, group: Group, epoch: int) -> Iterator[Plan]:
         """The plan of every stage. What a stage's Python function returned is planned by the next stage."""
-        for k, stage in enumerate(self.stages):
+        for stage in self.stages:
             current = self._plan(group, stage, epoch)
+            if group.following.moves:
+                group.following.move(current, self._names(group), list(group.errors))
             yield current
             if current.host is not None:
-                self._call_host(group, current, current.host, last=k == len(self.stages) - 1)
+                self._call_host(group, current, current.host)
 
-    def final_program(self, group: Group, epoch: int) -> tuple[_native.Program, tuple[int, int], int]:
-        """Do everything but the last render: its program, and the height, width and channels of its pictures."""
+    def finish_plan(self, group: Group, epoch: int) -> Final:
+        """Do everything but the last render, and say what that is."""
         current = list(self.plans(group, epoch))[-1]
         color = self.source.color == "rgb"
         channels = self._channels(group)
+        sizes = group.records.sizes() if current.host is not None else current.sizes
+        size = self._common_size(group, sizes)
+        group.following.finish(np.array([size] * len(group.indices), np.int64))
         if current.host is None:
-            size = self._common_size(group, current.sizes)
-            return program(current, color=color, dtype=self.dtype, layout=self.layout), size, channels
-        size = self._common_size(group, group.records.sizes())
-        return (
-            store([PLAIN], len(group.indices), color=color, dtype=self.dtype, layout=self.layout),
-            size,
-            channels,
-        )
+            native = program(current, color=color, dtype=self.dtype, layout=self.layout)
+        else:
+            native = store([PLAIN], len(group.indices), color=color, dtype=self.dtype, layout=self.layout)
+        left = None if current.host is not None else current
+        parts = [FinalPart("", group.records, native, self.dtype, self.layout, channels)]
+        for one in group.following.companions:
+            dtype, layout = batch_form(one.target, self.dtype, self.layout)
+            count = len(group.indices)
+            native = companion_program(left, one.target, count, dtype=dtype, layout=layout, last=True)
+            parts.append(FinalPart(one.name, one.records, native, dtype, layout, one.channels))
+        return Final(group, size, parts)
 
-    def render(
-        self,
-        group: Group,
-        native: _native.Program,
-        size: tuple[int, int],
-        channels: int,
-        first: int,
-        portion: Portion,
-    ) -> Rendering:
+    def render(self, final: Final, first: int, portion: Portion) -> Rendering:
         """Begin to render a portion of a group, whose records stand there from `first` on, into a batch."""
+        made: list[tuple[str, NDArray[Any], _native.Job]] = []
         count = len(portion.records)
-        shape = (count, *size, channels) if self.layout == "nhwc" else (count, channels, *size)
-        dtype = np.dtype(_NUMPY_DTYPES[self.dtype])
-        images = self.memory.take(int(np.prod(shape)) * dtype.itemsize).view(dtype).reshape(shape)
-        return Rendering(group, first, portion, images, self.pool.render(group.records, native, first, images))
+        for part in final.parts:
+            shape = (*final.size, part.channels) if part.layout == "nhwc" else (part.channels, *final.size)
+            dtype = np.dtype(_NUMPY_DTYPES[part.dtype])
+            size = count * int(np.prod(shape)) * dtype.itemsize
+            array = self.memory.take(size).view(dtype).reshape(count, *shape)
+            made.append((part.name, array, self.pool.render(part.records, part.program, first, array)))
+        return Rendering(final.group, first, portion, made)
 
     def finish_render(self, rendering: Rendering) -> Batch:
         """Wait for a batch. Its bad records are left out and listed."""
-        wait(rendering.job)
-        group, count = rendering.group, len(rendering.images)
-        rows = range(rendering.first, rendering.first + count)
+        group = rendering.group
+        rows = range(rendering.first, rendering.first + len(rendering.portion.records))
         errors = {row: group.errors[row] for row in rows if row in group.errors}
-        for k, kind, message in rendering.job.faults():
-            row = rendering.first + k
-            if kind == _PLAN_FAULT:
-                raise PlanError(f"{self._name(group, row)}: {message}")
-            errors.setdefault(row, DecodeError(self._name(group, row), message))
-        portion, images = rendering.portion, rendering.images
-        indices, keys, padding = portion.records, portion.keys, portion.padding
+        for _, _, job in rendering.made:
+            wait(job)
+            for k, kind, message in job.faults():
+                row = rendering.first + k
+                if kind == _PLAN_FAULT and row not in errors:
+                    raise PlanError(f"{self._name(group, row)}: {message}")
+                errors.setdefault(row, DecodeError(self._name(group, row), message))
+        portion, count = rendering.portion, len(rows)
+        arrays = [array for _, array, _ in rendering.made]
+        good = np.arange(count)
+        padding = portion.padding
         if errors:
-            good = np.array([row not in errors for row in rows], bool)
-            indices, keys, images = indices[good], keys[good], images[good]
-            padding = int(good[count - padding :].sum())
+            good = np.array([row - rows.start for row in rows if row not in errors], np.int64)
+            arrays = [array[good] for array in arrays]
+            padding = int((good >= count - padding).sum())
+        followed = {name: array for (name, _, _), array in zip(rendering.made[1:], arrays[1:], strict=True)}
+        targets = group.following.batch(good + rows.start, followed)
         bad = tuple(errors[row] for row in sorted(errors))
-        return Batch(images, self.source.targets(indices), indices, keys, padding, bad)
+        return Batch(arrays[0], targets, portion.records[good], portion.keys[good], padding, bad)
 
     # -------------------------------------------------------------------------------------------- its parts
 
@@ -177,47 +191,84 @@ class Engine:
             sizes[list(group.errors)] = (1, 1) if good is None else sizes[good]
         return plan(stage, sizes, group.indices, seed=self.seed, epoch=epoch, keys=group.keys)
 
-    def _call_host(self, group: Group, current: Plan, host: Host, *, last: bool) -> None:
+    def _call_host(self, group: Group, current: Plan, host: Host) -> None:
         """Render a stage to 8-bit pictures, and put what the function makes of them in the records' place."""
         channels = self._channels(group)
         color = self.source.color == "rgb"
-        pictures = [np.empty((int(h), int(w), channels), np.uint8) for h, w in current.sizes]
         native = program(current, color=color, dtype="uint8", layout="nhwc")
-        job = self.pool.render_each(group.records, native, pictures)
+        pictures = self._render_each(group, group.records, native, current.sizes, channels)
+        good = [row for row in range(len(pictures)) if row not in group.errors]
+        made = self._spread(lambda row: np.ascontiguousarray(host(pictures[row], row)), good, group)
+        if group.following.moves:
+            self._check_unmoved(group, current, made)
+        for one in group.following.companions:
+            native = companion_program(current, one.target, len(pictures), dtype="uint8", layout="nhwc", last=False)
+            moved = self._render_each(group, one.records, native, current.sizes, one.channels)
+            one.records = _in_memory(dict(enumerate(moved)), [])
+        # A bad record gets a picture like a good one, so that it changes nothing about their sizes.
+        group.records = _in_memory(made, list(group.errors))
+        group.channels = next(iter(made.values())).shape[-1] if made else channels
+
+    def _render_each(
+        self, group: Group, records: _native.Records, native: _native.Program, sizes: Ints, channels: int
+    ) -> list[NDArray[np.uint8]]:
+        """Pictures of several sizes, in 8 bits."""
+        pictures = [np.empty((int(h), int(w), channels), np.uint8) for h, w in sizes]
+        job = self.pool.render_each(records, native, pictures)
         wait(job, group.stopped)
         for row, kind, message in job.faults():
             if kind == _PLAN_FAULT and row not in group.errors:
                 raise PlanError(f"{self._name(group, row)}: {message}")
             group.errors.setdefault(row, DecodeError(self._name(group, row), message))
-        good = [row for row in range(len(pictures)) if row not in group.errors]
-        records = _native.Records(len(pictures))
-        made = self._spread(lambda row: np.ascontiguousarray(host(pictures[row], row)), good, group)
+        return pictures
+
+    def _check_unmoved(self, group: Group, current: Plan, made: dict[int, NDArray[np.uint8]]) -> None:
+        """Targets cannot follow a Python function, so it must leave the size of a picture alone."""
         for row, picture in made.items():
-            records.set_array(row, picture)
-            group.channels = picture.shape[-1]
-        # A bad record gets a picture like a good one, so that it changes nothing about their sizes.
-        blank = np.zeros_like(next(iter(made.values()), np.zeros((1, 1, channels), np.uint8)))
-        for row in group.errors:
-            records.set_array(row, blank)
-        group.records = records
+            before = tuple(current.sizes[row].tolist())
+            if picture.shape[:2] != before:
+                step = current.stage.steps[-1]
+                raise PlanError(
+                    f"steps[{step.number}] {step.transform!r}: made {self._name(group, row)} {picture.shape[0]}x"
+                    f"{picture.shape[1]} of {before[0]}x{before[1]}, which its boxes, points and masks cannot follow; "
+                    "use a transform for geometry"
+                )
 
     def _channels(self, group: Group) -> int:
         if group.channels is None:
             group.channels = self.source.channels
         return group.channels
 
-    def _decode(self, group: Group, row: int) -> NDArray[np.uint8] | DecodeError:
-        try:
+    def _finish_companion(self, group: Group, companion: Companion) -> None:
+        """Wait for the masks or second pictures of a group; what is wrong with one is wrong with its record."""
+
+        def name(row: int) -> str:
+            return companion.target.name(row, self._name(group, row))
+
+        wait(companion.job, group.stopped)
+        for row, _, message in companion.records.faults():
+            group.errors.setdefault(row, DecodeError(name(row), message))
+        self._decode_foreign(group, companion.records, companion.color, name)
+
+    def _decode_foreign(self, group: Group, records: _native.Records, color: Color, name: Callable[[int], str]) -> None:
+        """Decode by Pillow what the native core does not."""
+
+        def decode(row: int) -> NDArray[np.uint8] | DecodeError:
             from imagefeed.foreign import decode_foreign  # Pillow: not before it is needed
 
-            return decode_foreign(
-                group.records.bytes(row),
-                self._name(group, row),
-                color=self.source.color,
-                most_pixels=self.most_pixels,
-            )
-        except DecodeError as error:
-            return error
+            try:
+                return decode_foreign(records.bytes(row), name(row), color=color, most_pixels=self.most_pixels)
+            except DecodeError as error:
+                return error
+
+        for row, pixels in self._spread(decode, records.foreign(), group).items():
+            if isinstance(pixels, DecodeError):
+                group.errors.setdefault(row, pixels)
+            else:
+                records.set_array(row, pixels)
+
+    def _names(self, group: Group) -> list[str]:
+        return self.source.names(group.indices)
 
     def _name(self, group: Group, row: int) -> str:
         return self.source.names(group.indices[row : row + 1])[0]
@@ -246,20 +297,41 @@ class Group:
     keys: Ints
     records: _native.Records
     job: _native.Job
+    following: Following
     stopped: threading.Event
     errors: dict[int, DecodeError] = field(default_factory=dict[int, DecodeError])
     channels: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class FinalPart:
+    """What a batch holds of a group under one name; "" for the pictures themselves."""
+
+    name: str
+    records: _native.Records
+    program: _native.Program
+    dtype: Dtype
+    layout: Layout
+    channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A group that is ready to be rendered into batches of pictures of one size."""
+
+    group: Group
+    size: tuple[int, int]
+    parts: list[FinalPart]
+
+
+@dataclass(frozen=True, slots=True)
 class Rendering:
-    """A batch that is being rendered: records `first` and on of a group."""
+    """A batch that is being rendered: a portion of a group from `first` on, in an array for every part."""
 
     group: Group
     first: int
     portion: Portion
-    images: NDArray[Any]
-    job: _native.Job
+    made: list[tuple[str, NDArray[Any], _native.Job]]
 
 
 class StoppedError(Exception):
@@ -400,14 +472,25 @@ class Run:
 
     def _render_group(self, group: Group, portions: Sequence[Portion]) -> bool:
         self._engine.finish_fetch(group)
-        native, size, channels = self._engine.final_program(group, self._epoch)
+        final = self._engine.finish_plan(group, self._epoch)
         first = 0
         for portion in portions:
             if not self._wait_for_room():
                 return False
-            self._put(self._engine.render(group, native, size, channels, first, portion))
+            self._put(self._engine.render(final, first, portion))
             first += len(portion.records)
         return True
+
+
+def _in_memory(pictures: dict[int, NDArray[np.uint8]], blank: Sequence[int]) -> _native.Records:
+    """Records of pictures; those of the rows `blank` are black and like the first."""
+    records = _native.Records(len(pictures) + len(blank))
+    for row, picture in pictures.items():
+        records.set_array(row, picture)
+    like = np.zeros_like(next(iter(pictures.values()), np.zeros((1, 1, 3), np.uint8)))
+    for row in blank:
+        records.set_array(row, like)
+    return records
 
 
 _open_runs: weakref.WeakSet[Run] = weakref.WeakSet()

@@ -18,7 +18,7 @@ from imagefeed.errors import DecodeError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
-_MODES: dict[Color, str] = {"rgb": "RGB", "gray": "L"}
+_MODES = {"rgb": "RGB", "gray": "L"}
 
 
 def decode_foreign(data: bytes, name: str, *, color: Color, most_pixels: int) -> NDArray[np.uint8]:
@@ -51,12 +51,29 @@ def _levels(image: Image.Image, name: str, color: Color) -> NDArray[np.uint8]:
     """The picture's first frame as 8-bit levels."""
     if image.mode == "F":
         raise DecodeError(name, "holds floating-point numbers, whose range nobody knows; load them as arrays")
+    if color == "index":
+        return _numbers(image, name)
     if image.mode.startswith("I"):
         image = _eight_bits(image)
     # A palette's transparency is lost in RGB, which is what is asked for; Pillow would warn of it.
     image.info.pop("transparency", None)
     pixels = np.asarray(image.convert(_MODES[color]))
     return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1))
+
+
+def _numbers(image: Image.Image, name: str) -> NDArray[np.uint8]:
+    """What is stored for each pixel: the entry of its palette, or its gray level."""
+    values = np.asarray(cast(Any, image))
+    if values.ndim == 3 and values.shape[2] == 2:  # gray and alpha
+        values = values[..., 0]
+    if values.ndim == 3:
+        raise DecodeError(
+            name,
+            f"is {image.mode}, but a mask has one number for each pixel; turn its colors into class numbers",
+        )
+    if values.size and not 0 <= values.min() <= values.max() <= 255:
+        raise DecodeError(name, f"holds numbers from {values.min()} to {values.max()}; a mask has 0 to 255")
+    return np.ascontiguousarray(values.astype(np.uint8)[..., None])
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

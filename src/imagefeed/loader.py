@@ -21,7 +21,7 @@ from imagefeed.loader_state import fingerprint, place_of, state_of
 from imagefeed.order import Order, Portion
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Files, Source
-from imagefeed.sources.files import PictureLike
+from imagefeed.stored import PictureLike
 from imagefeed.types import Dtype, Layout
 
 # Planning costs about the same for one record as for a few hundred. So records that are in memory already are planned

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.errors import SourceError
-from imagefeed.sources.base import MOST_CHANNELS, Ints, Source
+from imagefeed.sources.base import Ints, Source
+from imagefeed.stored import MOST_CHANNELS
+from imagefeed.targets import Label, Numbers, Targets, checked, named, take
 
 
-def arrays(images: NDArray[Any], targets: NDArray[Any] | None = None, *, classes: Sequence[str] = ()) -> Arrays:
+def arrays(images: NDArray[Any], targets: Any = None, *, classes: Sequence[str] = ()) -> Arrays:
     """A source of the pictures in one array, which is used where it is and not copied.
 
         >>> import numpy as np
@@ -23,11 +25,12 @@ def arrays(images: NDArray[Any], targets: NDArray[Any] | None = None, *, classes
 
     Args:
         images: uint8 or float32 (n, height, width, channels), or (n, height, width) for gray; levels from 0 to 255.
-        targets: What goes with each picture: anything with a leading axis of n.
+        targets: What goes with each picture: an array with a leading axis of n, one of `Label`, `MultiLabel`, `Value`,
+            `Mask`, `Boxes`, `Keypoints` and `Image`, or a dict of several by name.
         classes: The names of the classes, if the targets are class numbers.
 
     Raises:
-        SourceError: The arrays have a shape or dtype that cannot be used.
+        SourceError: The arrays have a shape or dtype that cannot be used, or there is another number of targets.
     """
     return Arrays(images, targets, classes)
 
@@ -37,7 +40,7 @@ class Arrays(Source):
 
     in_memory = True
 
-    def __init__(self, images: NDArray[Any], targets: NDArray[Any] | None, classes: Sequence[str]) -> None:
+    def __init__(self, images: NDArray[Any], targets: Any, classes: Sequence[str]) -> None:
         images = np.asarray(images)
         if images.dtype.name not in ("uint8", "float32"):
             raise SourceError(
@@ -54,11 +57,7 @@ class Arrays(Source):
         if images.shape[-1] > MOST_CHANNELS:
             raise SourceError(f"arrays: images have {images.shape[-1]} channels; at most {MOST_CHANNELS} can be used")
         self._images = np.ascontiguousarray(images)
-        self._targets = None if targets is None else np.asarray(targets)
-        if self._targets is not None and (self._targets.ndim == 0 or len(self._targets) != len(images)):
-            raise SourceError(
-                f"arrays: {len(images)} images but targets of shape {self._targets.shape}; expected one for each"
-            )
+        self._targets = checked("arrays(targets=)", targets, len(images))
         self.classes = tuple(classes)
         self.color = "gray" if images.shape[-1] == 1 else "rgb"
 
@@ -80,10 +79,16 @@ class Arrays(Source):
         records.set_rows(self._images, np.ascontiguousarray(indices))
         return ()
 
-    def targets(self, indices: Ints) -> NDArray[Any] | None:
-        return None if self._targets is None else self._targets[indices]
+    def targets(self, indices: Ints) -> Targets:
+        return take(self._targets, indices)
 
     def class_indices(self, indices: Ints) -> Ints | None:
-        if self._targets is None or self._targets.ndim != 1 or self._targets.dtype.kind not in "iu":
-            return None
-        return self._targets[indices].astype(np.int64)
+        every = [
+            np.asarray(one.values if isinstance(one, Numbers) else one)
+            for one in named(self._targets).values()
+            if isinstance(one, Label | np.ndarray)
+        ]
+        for values in every:
+            if values.ndim == 1 and values.dtype.kind in "iu":
+                return values[indices].astype(np.int64)
+        return None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.decode import Color
+from imagefeed.targets import Targets
 
 if TYPE_CHECKING:
     from imagefeed.sources.parts import Relabeled, Subset
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from imagefeed.sources.split import By, Groups
 
 Ints = NDArray[np.int64]
-
-MOST_CHANNELS = 32
-"""How many channels a picture may have in the native core."""
 
 
 class Source(ABC):
@@ -62,8 +60,12 @@ class Source(ABC):
         """Told that these records will be staged soon. Sources whose bytes are far away begin to get them."""
 
     @abstractmethod
-    def targets(self, indices: Ints) -> NDArray[Any] | None:
-        """What goes with each picture, with a leading axis of len(indices); None where nothing does."""
+    def targets(self, indices: Ints) -> Targets:
+        """What goes with each of the pictures: nothing, one target, or a dict of several by name.
+
+        A target is an array with a leading axis of len(indices), or a `Target` of that length (`Boxes`, `Mask`, ...).
+        Called once for every batch, by the thread that plans: it must be quick, and leave files unread.
+        """
 
     def weights(self, indices: Ints) -> NDArray[np.float32] | None:
         """How much each record counts in the loss, float32 (n,); None where all count alike."""

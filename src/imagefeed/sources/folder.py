@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.checks import check_choice, fail
@@ -24,6 +23,7 @@ from imagefeed.sources.listing import (
     pictures_below,
     stored_listing,
 )
+from imagefeed.targets import Targets
 
 Labels: TypeAlias = Literal["int", "categorical", "binary"]
 
@@ -161,7 +161,7 @@ class Folder(Source):
     def _class_of(self, indices: Ints) -> Ints:
         return np.searchsorted(self._ends, indices, side="right")
 
-    def targets(self, indices: Ints) -> NDArray[Any] | None:
+    def targets(self, indices: Ints) -> Targets:
         found = self.class_indices(indices)
         if found is None:
             return None

@@ -1,0 +1,215 @@
+"""How the targets of a group of records follow its plans.
+
+Points are moved here, in NumPy; masks and second pictures are rendered by the native core, by the geometry of the
+plan of the pictures that they go with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed import _native
+from imagefeed.decode import Color
+from imagefeed.errors import DecodeError
+from imagefeed.ops import ColorMatrix, Lut, Normalize
+from imagefeed.plan import Pass, Plan
+from imagefeed.program import PLAIN, store
+from imagefeed.stored import stage
+from imagefeed.targets import (
+    Boxes,
+    Image,
+    Keypoints,
+    Mask,
+    Motion,
+    Moving,
+    Numbers,
+    PictureTarget,
+    Plain,
+    TargetLike,
+    Targets,
+    named,
+    renamed,
+)
+from imagefeed.types import Dtype, Layout
+
+Ints = NDArray[np.int64]
+
+# The size of a picture that could not be read, within which every box lies.
+BOUNDLESS = 2**30
+
+# What is not 0 is 1.
+_BINARY = Lut(table=np.minimum(np.arange(256), 1).astype(np.uint8)[None, :, None])
+# Sums of weights may exceed the levels by a rounding.
+_CLIP = ColorMatrix(
+    matrix=np.eye(3, 4, dtype=np.float32)[None],
+    low=np.zeros((1, 3), np.float32),
+    high=np.full((1, 3), 255.0, np.float32),
+    diagonal=True,
+)
+_SHARE = Normalize(scale=np.full(1, 1 / 255, np.float32), bias=np.zeros(1, np.float32))
+
+
+@dataclass(slots=True)
+class Companion:
+    """The masks or second pictures of a group of records, under one name.
+
+    Attributes:
+        name: Of the target.
+        target: For all records of the group.
+        records: As the native core holds them.
+        job: Which reads them.
+    """
+
+    name: str
+    target: Mask | Image
+    records: _native.Records
+    job: _native.Job
+
+    @property
+    def color(self) -> Color:
+        """What encoded ones become."""
+        if isinstance(self.target, Image):
+            return self.target.color
+        return "gray" if self.target.kind == "soft" else "index"
+
+    @property
+    def channels(self) -> int:
+        """How many channels they have."""
+        first = self.target.pictures[0]
+        if isinstance(first, np.ndarray):
+            return int(first[0, 0].size)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        return 3 if isinstance(self.target, Image) and self.target.color == "rgb" else 1
+
+
+class Following:
+    """The targets of a group of records, from reading them to their place in batches."""
+
+    def __init__(self, pool: _native.Pool, targets: Targets, most_pixels: int) -> None:
+        self._targets = targets
+        self._named = named(targets)
+        self._moving: dict[str, Moving] | None = None
+        self.companions = [
+            _fetched(pool, name, target, most_pixels)
+            for name, target in self._named.items()
+            if isinstance(target, Mask | Image)
+        ]
+
+    @property
+    def moves(self) -> bool:
+        """Whether anything depends on where a picture's pixels go."""
+        return any(isinstance(target, PictureTarget | Boxes | Keypoints) for target in self._named.values())
+
+    def mismatched(self, sizes: Ints, names: Sequence[str]) -> dict[int, DecodeError]:
+        """What is not of the size of the picture that it goes with, by its row."""
+        result: dict[int, DecodeError] = {}
+        for companion in self.companions:
+            theirs = companion.records.sizes()
+            for row in np.flatnonzero((theirs != sizes).any(axis=1)).tolist():
+                (h, w), (height, width) = theirs[row].tolist(), sizes[row].tolist()
+                reason = f"is {h}x{w}, but its picture, {names[row]}, is {height}x{width}; they must have one size"
+                result.setdefault(row, DecodeError(companion.target.name(row, names[row]), reason))
+        return result
+
+    def move(self, plan: Plan, names: Sequence[str], bad: Sequence[int]) -> None:
+        """Move what consists of points as a plan says.
+
+        Raises:
+            SourceError: A box or a point lies outside its picture.
+        """
+        if self._moving is None:
+            sizes = plan.sources.copy()
+            sizes[list(bad)] = BOUNDLESS
+            points = {k: v for k, v in self._named.items() if isinstance(v, Boxes | Keypoints)}
+            self._moving = {name: target.begin(sizes, names) for name, target in points.items()}
+        if self._moving:
+            motion = motion_of(plan)
+            self._moving = {name: one.moved(motion) for name, one in self._moving.items()}
+
+    def finish(self, sizes: Ints) -> None:
+        """Nothing moves from here on: pictures have come to their final sizes, int64 (n, 2)."""
+        for name, one in (self._moving or {}).items():
+            self._named[name] = one.finished(sizes)
+
+    def batch(self, rows: Ints, rendered: dict[str, NDArray[Any]]) -> Any:
+        """What a batch of some rows of the group holds; `rendered` are its masks and second pictures."""
+        result: dict[str, Plain] = {}
+        for name, target in self._named.items():
+            result[name] = _shaped(target, rendered[name]) if name in rendered else _plain(target, rows)
+        return renamed(result, self._targets)
+
+
+def motion_of(plan: Plan) -> Motion:
+    """Where a plan moves points."""
+    backward = np.eye(3)[None]
+    for one in plan.passes:
+        if one.warp is not None:
+            backward = backward @ one.warp.matrix
+    forward: NDArray[np.float64] = np.linalg.inv(backward).astype(np.float64, copy=False)
+    return Motion(np.broadcast_to(forward, (len(plan.records), 3, 3)))
+
+
+# ------------------------------------------------------------------------------------------------ pictures
+
+
+def companion_program(
+    plan: Plan | None, target: PictureTarget, count: int, *, dtype: Dtype, layout: Layout, last: bool
+) -> _native.Program:
+    """The native program by which a mask or a second picture follows a plan.
+
+    Args:
+        plan: Of the pictures; None for nothing but storing.
+        target: What follows.
+        count: How many records there are.
+        dtype: What is stored.
+        layout: How it is stored.
+        last: Whether this is what the batch holds, or still what is stored.
+    """
+    passes = [PLAIN] if plan is None else [_following(one, target) for one in plan.passes]
+    if last and isinstance(target, Mask) and target.kind != "index":
+        end = (_BINARY,) if target.kind == "binary" else (_CLIP, _SHARE)
+        passes[-1] = Pass(passes[-1].warp, end)
+    color = isinstance(target, Image) and target.color == "rgb"
+    native = store(passes, count, color=color, dtype=dtype, layout=layout)
+    if plan is not None:
+        native.region(np.ascontiguousarray(plan.region), np.ones(1, np.int64))
+    return native
+
+
+def batch_form(target: PictureTarget, dtype: Dtype, layout: Layout) -> tuple[Dtype, Layout]:
+    """The dtype and layout of what a batch holds of a mask or a second picture."""
+    if not isinstance(target, Mask):
+        return dtype, layout
+    return ("uint8", "nhwc") if target.kind == "index" else ("float32", layout)
+
+
+def _following(one: Pass, target: PictureTarget) -> Pass:
+    """A pass over a picture, as what goes with it follows it."""
+    ops = one.ops if isinstance(target, Image) and target.follow == "everything" else ()
+    warp = one.warp
+    if warp is None:
+        return Pass(None, ops)
+    if target.nearest:
+        warp = replace(warp, interpolation="nearest", antialias=False)
+    return Pass(replace(warp, fill=target.fill) if isinstance(target, Mask) else warp, ops)
+
+
+def _fetched(pool: _native.Pool, name: str, target: Mask | Image, most_pixels: int) -> Companion:
+    records = _native.Records(len(target))
+    files = stage(records, target.stored())
+    return Companion(name, target, records, pool.fetch(records, files, most_pixels))
+
+
+def _shaped(target: TargetLike, rendered: NDArray[Any]) -> NDArray[Any]:
+    """Class numbers have no axis of channels."""
+    return rendered[..., 0] if isinstance(target, Mask) and target.kind == "index" else rendered
+
+
+def _plain(target: TargetLike, rows: Ints) -> Any:
+    if isinstance(target, Numbers | Boxes | Keypoints):
+        return target.take(rows).batch()
+    return target[rows] if isinstance(target, np.ndarray) else None
