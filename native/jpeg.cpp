@@ -10,6 +10,7 @@
 // jerror.h needs jpeglib.h before it.
 #include <jerror.h>
 
+#include "entropy.hpp"
 #include "exif.hpp"
 
 namespace imagefeed {
@@ -67,12 +68,14 @@ struct JpegDecoder::Impl {
     jpeg_decompress_struct info;
     ErrorManager errors;
     jpeg_progress_mgr progress;
+    EntropyDecoder entropy;
 
     // A picture that ended in an exception (no memory) may have left the decompressor half way.
     void begin() {
         jpeg_abort_decompress(&info);
         errors.hit_end_of_file = errors.missing_data = false;
         errors.base.num_warnings = 0;
+        entropy.forget_fault();
     }
 
     Status failure(Fault fault, const char* what) {
@@ -122,7 +125,16 @@ Status JpegDecoder::read_header(const std::uint8_t* data, std::size_t size, Jpeg
 }
 
 Status JpegDecoder::decode(const std::uint8_t* data, std::size_t size, Region region, int denominator, bool color,
-                           const Margin& margin, Buffer& memory, Picture& picture) {
+                           const Margin& margin, Buffer& memory, Picture& picture, BitReader reader) {
+    Status status = decode_once(data, size, region, denominator, color, margin, memory, picture, reader);
+    // What to make of a damaged file is left to libjpeg, from its first bit on.
+    if (impl_->entropy.found_fault() && reader == BitReader::best)
+        status = decode_once(data, size, region, denominator, color, margin, memory, picture, BitReader::libjpeg);
+    return status;
+}
+
+Status JpegDecoder::decode_once(const std::uint8_t* data, std::size_t size, Region region, int denominator, bool color,
+                                const Margin& margin, Buffer& memory, Picture& picture, BitReader reader) {
     Impl& d = *impl_;
     d.begin();
     if (setjmp(d.errors.jump)) return d.failure(Fault::decode, "");
@@ -135,6 +147,11 @@ Status JpegDecoder::decode(const std::uint8_t* data, std::size_t size, Region re
     d.info.dct_method = JDCT_ISLOW;
     d.info.do_fancy_upsampling = TRUE;
     jpeg_start_decompress(&d.info);
+    const bool ours = reader != BitReader::libjpeg && d.entropy.attach(d.info);
+    if (!ours && reader == BitReader::ours) {
+        jpeg_abort_decompress(&d.info);
+        return Status::fail(Fault::decode, "a scan that only libjpeg reads");
+    }
 
     const int width = static_cast<int>(d.info.output_width);
     const int height = static_cast<int>(d.info.output_height);
@@ -147,6 +164,10 @@ Status JpegDecoder::decode(const std::uint8_t* data, std::size_t size, Region re
         jpeg_crop_scanline(&d.info, &x, &columns);
         region.x0 = static_cast<int>(x);
         region.x1 = static_cast<int>(x + columns);
+        if (ours) {
+            const auto mcu = static_cast<unsigned>(d.info.min_DCT_scaled_size * (d.info.comps_in_scan == 1 ? 1 : d.info.max_h_samp_factor));
+            d.entropy.keep_columns(x / mcu, (x + columns + mcu - 1) / mcu);
+        }
     }
     if (region.y0 > 0) jpeg_skip_scanlines(&d.info, static_cast<JDIMENSION>(region.y0));
 

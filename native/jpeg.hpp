@@ -20,6 +20,10 @@ struct JpegHeader {
     bool complete = false;      // an end-of-image marker was found
 };
 
+// Who reads the Huffman-coded bits: this library, and libjpeg where they are damaged or of another kind; or one of the two,
+// for tests.
+enum class BitReader { best, ours, libjpeg };
+
 // One decompressor, reused from picture to picture by one thread.
 class JpegDecoder {
 public:
@@ -34,9 +38,12 @@ public:
     // integer DCT, fancy upsampling, the pixels that Pillow gives. The rectangle held may begin further left than asked
     // for, at a block of the JPEG. `color` false decodes luma only. Around the pixels there is room for `margin`.
     Status decode(const std::uint8_t* data, std::size_t size, Region region, int denominator, bool color,
-                  const Margin& margin, Buffer& memory, Picture& picture);
+                  const Margin& margin, Buffer& memory, Picture& picture, BitReader reader = BitReader::best);
 
 private:
+    Status decode_once(const std::uint8_t* data, std::size_t size, Region region, int denominator, bool color,
+                       const Margin& margin, Buffer& memory, Picture& picture, BitReader reader);
+
     struct Impl;
     std::unique_ptr<Impl> impl_;
 };

@@ -24,7 +24,8 @@ CpuSupport detect() {
     const bool saves_state = (leaf1[2] & (1 << 27)) != 0;  // OSXSAVE
     const unsigned long long state = saves_state ? _xgetbv(0) : 0;
     const bool fma = (leaf1[2] & (1 << 12)) != 0, f16c = (leaf1[2] & (1 << 29)) != 0;
-    const bool avx2 = (state & 0x06) == 0x06 && (leaf7[1] & (1 << 5)) != 0 && fma && f16c;
+    // AVX2 and BMI2.
+    const bool avx2 = (state & 0x06) == 0x06 && (leaf7[1] & (1 << 5)) != 0 && (leaf7[1] & (1 << 8)) != 0 && fma && f16c;
     // Foundation, DQ, BW, VL; opmask and upper registers saved by the system.
     const int wanted = (1 << 16) | (1 << 17) | (1 << 30) | static_cast<int>(1u << 31);
     const bool vbmi = (leaf7[2] & (1 << 1)) != 0;
@@ -33,7 +34,8 @@ CpuSupport detect() {
 #else
 CpuSupport detect() {
     __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
+                      __builtin_cpu_supports("f16c");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                         __builtin_cpu_supports("avx512vbmi");

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "image.hpp"
+#include "scan.hpp"
 
 namespace imagefeed {
 
@@ -37,6 +38,9 @@ struct Planes {
 
 struct Kernels {
     const char* name;
+
+    // Decoding: the bits of one MCU of a JPEG; see entropy.hpp. False at the first fault.
+    bool (*scan_mcu)(Scan& scan, std::int16_t* const* blocks);
 
     // Sampling one row of a warp.
     void (*warp_bilinear)(const Picture&, const RowPath&, Border, const float* fill, int count, Planes out);

@@ -556,9 +556,16 @@ void store_rgb(Planes pixels, const float* scale, const float* bias, Dtype dtype
     }
 }
 
+// ---------------------------------------------------------------------------------------------- decoding
+
+#include "scan.inl"
+
+// ---------------------------------------------------------------------------------------------- the table
+
 constexpr Kernels make_table(const char* name) {
     Kernels k{};
     k.name = name;
+    k.scan_mcu = scan_mcu;
     k.warp_bilinear = warp<true>;
     k.warp_nearest = warp<false>;
     k.vertical_u8 = vertical<std::uint8_t>;

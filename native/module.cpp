@@ -441,7 +441,8 @@ nb::object jpeg_header(nb::bytes bytes) {
 
 // The pixels that are held, as four bytes each (or one), and where they begin.
 std::tuple<nb::ndarray<nb::numpy, std::uint8_t>, int, int> decode_jpeg(nb::bytes bytes, std::optional<std::tuple<int, int, int, int>> region,
-                                                                      int denominator, bool color) {
+                                                                      int denominator, bool color, std::optional<bool> ours) {
+    const BitReader reader = !ours ? BitReader::best : *ours ? BitReader::ours : BitReader::libjpeg;
     JpegDecoder decoder;
     Buffer memory;
     Picture picture;
@@ -452,7 +453,7 @@ std::tuple<nb::ndarray<nb::numpy, std::uint8_t>, int, int> decode_jpeg(nb::bytes
     Status status;
     {
         const nb::gil_scoped_release unlocked;
-        status = decoder.decode(data, size, wanted, denominator, color, Margin{}, memory, picture);
+        status = decoder.decode(data, size, wanted, denominator, color, Margin{}, memory, picture, reader);
     }
     if (!status.is_ok()) throw nb::value_error(status.message.c_str());
     std::uint8_t* out;
@@ -492,7 +493,8 @@ NB_MODULE(_native, m) {
     }, "seed"_a, "epoch"_a, "steps"_a, "counts"_a, "records"_a);
 
     m.def("jpeg_header", &jpeg_header, "data"_a);
-    m.def("decode_jpeg", &decode_jpeg, "data"_a, "region"_a = nb::none(), "denominator"_a = 1, "color"_a = true);
+    m.def("decode_jpeg", &decode_jpeg, "data"_a, "region"_a = nb::none(), "denominator"_a = 1, "color"_a = true,
+          "ours"_a = nb::none());
 
     nb::class_<PyRecords>(m, "Records")
         .def("__init__", [](PyRecords* self, std::size_t count) { new (self) PyRecords{std::make_shared<RecordGroup>(count), {}}; }, "count"_a)

@@ -153,6 +153,67 @@ def test_every_kind_of_file_is_pillows_in_every_region(options, channels, size) 
             assert same_inside(data, region, denominator, whole), (denominator, region)
 
 
+# ------------------------------------------------------------------------------------------ who reads the bits
+
+
+def outcome(data: bytes, region: tuple[int, int, int, int] | None, denominator: int, ours: bool | None) -> object:
+    try:
+        pixels, y0, x0 = _native.decode_jpeg(data, region, denominator, True, ours)
+    except ValueError as error:
+        return str(error)
+    return pixels[..., :3].tobytes(), pixels.shape, y0, x0
+
+
+def test_our_reader_takes_every_photograph_and_gives_libjpegs_pixels(jpegs) -> None:
+    def check(file: Path) -> str | None:
+        data = file.read_bytes()
+        found = [outcome(data, None, 1, ours) for ours in (True, False)]
+        return None if found[0] == found[1] and not isinstance(found[0], str) else f"{file.name}: {found[0]!r:.100}"
+
+    for_each(check, jpegs[::3])
+
+
+@pytest.mark.parametrize(
+    "options", [KINDS["4:2:0"], KINDS["restarts"], KINDS["fine"]], ids=["plain", "restarts", "fine"]
+)
+def test_our_reader_is_not_left_for_sound_files(options) -> None:
+    rng = np.random.default_rng(1)
+    data = saved(rng.integers(0, 256, (70, 90, 3), np.uint8), **options)
+    assert outcome(data, None, 1, True) == outcome(data, None, 1, False)
+    region = 40, 30, 60, 50
+    assert outcome(data, region, 1, True) == outcome(data, region, 1, False)
+
+
+def test_a_progressive_file_is_libjpegs_to_read() -> None:
+    data = saved(np.zeros((20, 20, 3), np.uint8), progressive=True)
+    with pytest.raises(ValueError, match="only libjpeg"):
+        _native.decode_jpeg(data, ours=True)
+
+
+def test_what_a_damaged_file_gives_is_libjpegs_to_say(jpegs) -> None:
+    """Whatever our reader makes of a fault: the pixels, or the message, are those of libjpeg from the first bit on."""
+    kept: list[bool] = []
+
+    def check(file: Path) -> str | None:
+        rng = np.random.default_rng(list(file.name.encode()))
+        for _ in range(12):
+            bad = bytearray(file.read_bytes())
+            for place in rng.integers(len(bad) // 10, len(bad), rng.integers(1, 4)):
+                bad[place] = rng.choice([0, 0xFF, 0xD3, int(rng.integers(256))])
+            if rng.random() < 0.2:
+                del bad[int(rng.integers(len(bad) // 10, len(bad))) :]
+            region = None if rng.random() < 0.5 else random_region(rng, 300, 300)
+            denominator = int(rng.choice([1, 2, 8]))
+            found = [outcome(bytes(bad), region, denominator, ours) for ours in (None, False)]
+            kept.append(not isinstance(outcome(bytes(bad), region, denominator, True), str))
+            if found[0] != found[1]:
+                return f"{file.name} {region} at 1/{denominator}: {found[0]!r:.80} {found[1]!r:.80}"
+        return None
+
+    for_each(check, jpegs[::20])
+    assert 0.05 < np.mean(kept) < 0.95  # both ways were gone
+
+
 # ------------------------------------------------------------------------------------------ one picture
 
 

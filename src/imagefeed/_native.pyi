@@ -25,6 +25,7 @@ def decode_jpeg(
     region: tuple[int, int, int, int] | None = None,
     denominator: int = 1,
     color: bool = True,
+    ours: bool | None = None,
 ) -> tuple[NDArray[np.uint8], int, int]: ...
 
 class Records:
