@@ -1,5 +1,6 @@
 """Batches, as a training loop sees them."""
 
+import contextlib
 import functools
 import gc
 import os
@@ -10,7 +11,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -556,7 +557,7 @@ def test_a_loader_that_is_gone_leaves_no_threads(photographs) -> None:
 
 
 @pytest.fixture
-def script(tmp_path, project, data) -> Callable[[str], subprocess.Popen[str]]:
+def script(tmp_path, project, data) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
     """Start Python on some lines that have a Loader of photographs, called `loader`."""
     head = f"""
         import os, signal, sys, threading, time
@@ -584,7 +585,16 @@ def script(tmp_path, project, data) -> Callable[[str], subprocess.Popen[str]]:
         text=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
-    return lambda lines: start([sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(lines)])
+    with contextlib.ExitStack() as started:
+
+        def run(lines: str) -> subprocess.Popen[str]:
+            process = started.enter_context(
+                start([sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(lines)])
+            )
+            started.callback(process.kill)  # if a test gave up on it
+            return process
+
+        yield run
 
 
 @pytest.mark.parametrize(
@@ -641,6 +651,9 @@ def test_ctrl_c_is_heard_while_a_batch_is_awaited(script) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.skipif(
+    "ASAN_OPTIONS" in os.environ, reason="a forked child may wait forever for AddressSanitizer's own locks"
+)
 def test_a_forked_child_is_told_to_make_its_own_loader(script) -> None:
     process = script(
         """
