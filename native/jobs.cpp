@@ -1,5 +1,6 @@
 #include "jobs.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -48,12 +49,48 @@ void FetchJob::run(std::size_t i, Renderer& renderer) noexcept {
 RenderJob::RenderJob(std::shared_ptr<RecordGroup> group, std::shared_ptr<const Program> program, std::size_t first,
                      std::vector<Slot> slots, std::shared_ptr<StageClock> clock)
     : Job(slots.size()), group_(std::move(group)), program_(std::move(program)), first_(first), slots_(std::move(slots)),
-      statuses_(slots_.size()), clock_(std::move(clock)) {}
+      statuses_(slots_.size()), clock_(std::move(clock)) {
+    if (program_->whiten.analysis == nullptr) return;
+    groups_ = std::vector<Group>((slots_.size() + kWhitenedTogether - 1) / kWhitenedTogether);
+    for (std::size_t g = 0; g < groups_.size(); ++g) {
+        const std::size_t count = std::min(kWhitenedTogether, slots_.size() - g * kWhitenedTogether);
+        groups_[g].left = count;
+        groups_[g].rows = allocate_aligned(checked_product(checked_product(count, program_->whiten.values), sizeof(float)));
+    }
+}
+
+Status RenderJob::render(std::size_t i, Renderer& renderer) {
+    const Record& record = group_->records[first_ + i];
+    if (groups_.empty()) return renderer.render(record, *program_, first_ + i, slots_[i]);
+    const std::size_t values = program_->whiten.values;
+    float* const row = reinterpret_cast<float*>(groups_[i / kWhitenedTogether].rows.get()) + i % kWhitenedTogether * values;
+    Slot slot = slots_[i];
+    const auto room = checked_product(checked_product(static_cast<std::size_t>(slot.height), static_cast<std::size_t>(slot.width)), static_cast<std::size_t>(slot.channels));
+    if (room > values) slot = {};  // too large for what was measured: fits no picture, which is then said
+    slot.data = row;
+    Status status = renderer.render(record, *program_, first_ + i, slot);
+    if (!status.is_ok()) std::fill_n(row, values, 0.0f);
+    return status;
+}
+
+void RenderJob::whiten(std::size_t group, Renderer& renderer) {
+    const std::size_t first = group * kWhitenedTogether, count = std::min(kWhitenedTogether, slots_.size() - first);
+    for (std::size_t i = first; i < first + count; ++i) {
+        if (statuses_[i].fault == Fault::plan) return;  // a plan that does not fit one picture is an error for all
+    }
+    const Status status = guarded([&] {
+        renderer.whiten(reinterpret_cast<const float*>(groups_[group].rows.get()), count, *program_, &slots_[first]);
+        return Status::ok();
+    });
+    for (std::size_t i = first; i < first + count && !status.is_ok(); ++i) statuses_[i] = status;
+    groups_[group].rows.reset();
+}
 
 void RenderJob::run(std::size_t i, Renderer& renderer) noexcept {
     const auto begin = Clock::now();
     renderer.decode_nanoseconds = 0;
-    statuses_[i] = guarded([&] { return renderer.render(group_->records[first_ + i], *program_, first_ + i, slots_[i]); });
+    statuses_[i] = guarded([&] { return render(i, renderer); });
+    if (!groups_.empty() && groups_[i / kWhitenedTogether].left.fetch_sub(1, std::memory_order_acq_rel) == 1) whiten(i / kWhitenedTogether, renderer);
     const std::int64_t total = nanoseconds_since(begin), decode = renderer.decode_nanoseconds;
     clock_->decode.fetch_add(decode, std::memory_order_relaxed);
     clock_->draw.fetch_add(total - decode, std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "buffer.hpp"
 #include "pool.hpp"
 
 namespace imagefeed {
@@ -44,11 +45,21 @@ public:
     const std::vector<Status>& statuses() const { return statuses_; }
 
 private:
+    // Pictures that are whitened together, by whoever renders the last of them.
+    struct Group {
+        AlignedMemory rows;
+        std::atomic<std::size_t> left;
+    };
+
+    Status render(std::size_t i, Renderer& renderer);
+    void whiten(std::size_t group, Renderer& renderer);
+
     std::shared_ptr<RecordGroup> group_;
     std::shared_ptr<const Program> program_;
     std::size_t first_;
     std::vector<Slot> slots_;
     std::vector<Status> statuses_;
+    std::vector<Group> groups_;  // none where nothing is whitened
     std::shared_ptr<StageClock> clock_;
 };
 

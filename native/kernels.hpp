@@ -31,9 +31,9 @@ struct RowPath {
 // One row of working pixels: a float plane per channel, each padded to whole blocks.
 struct Planes {
     float* data;
-    std::size_t stride;  // floats between planes
+    std::ptrdiff_t stride;  // floats between planes; negative where they are seen in reverse order
 
-    float* channel(int c) const { return data + static_cast<std::size_t>(c) * stride; }
+    float* channel(int c) const { return data + c * stride; }
 };
 
 struct Kernels {
@@ -67,6 +67,11 @@ struct Kernels {
     void (*color_matrix)(Planes pixels, const float* matrix, const float* low, const float* high, int count);
     void (*color_scale)(float* plane, float scale, float bias, float low, float high, int count);
     void (*lut)(float* plane, const float* table, int count);
+
+    // plane[i] * scale[i] + bias[i], in place.
+    void (*scale_each)(float* plane, const float* scale, const float* bias, int count);
+    // out += in * matrix, for `count` rows of `in` (of `rows` values) and of `out` (of `columns`), all without gaps.
+    void (*multiply_rows)(const float* in, std::size_t count, const float* matrix, std::size_t rows, std::size_t columns, float* out);
 
     // The end of every record: scale, bias, dtype. `store_plane` writes one plane, `store_rgb` three interleaved.
     void (*store_plane)(const float* plane, float scale, float bias, Dtype dtype, int count, void* out);

@@ -16,7 +16,7 @@ using I = Vec::I;
 using M = Vec::M;
 
 // Not a member of Planes: an inline member that was not inlined would be one symbol for all tables.
-inline float* plane(const Planes& planes, int c) { return planes.data + static_cast<std::size_t>(c) * planes.stride; }
+inline float* plane(const Planes& planes, int c) { return planes.data + c * planes.stride; }
 
 static_assert(kBlock % Vec::lanes == 0, "blocks are whole vectors");
 
@@ -502,6 +502,52 @@ void lut(float* values, const float* table, int count) {
     }
 }
 
+// ---------------------------------------------------------------------------------------------- units
+
+// What is left over after whole vectors goes one by one, since the arrays end where they end.
+void scale_each(float* values, const float* scale, const float* bias, int count) {
+    int i = 0;
+    for (; i + Vec::lanes <= count; i += Vec::lanes)
+        Vec::store(values + i, Vec::add(Vec::mul(Vec::load(values + i), Vec::load(scale + i)), Vec::load(bias + i)));
+    for (; i < count; ++i) values[i] = values[i] * scale[i] + bias[i];
+}
+
+// Eight rows of the matrix are read together, so that a sum is in memory once for eight products.
+constexpr std::size_t kTogether = 8;
+// This many sums of eight pictures stay in the first cache.
+constexpr std::size_t kPanel = 1024;
+
+// out[j] += sum of in[k] * matrix[k][j], from left to right, for N rows of the matrix and one of `in`.
+template <std::size_t N>
+void add_products(const float* in, const float* matrix, std::size_t columns, std::size_t begin, std::size_t end, float* out) {
+    std::size_t j = begin;
+    for (; j + Vec::lanes <= end; j += Vec::lanes) {
+        F sum = Vec::mul(Vec::set(in[0]), Vec::load(matrix + j));
+        for (std::size_t k = 1; k < N; ++k) sum = Vec::add(sum, Vec::mul(Vec::set(in[k]), Vec::load(matrix + k * columns + j)));
+        Vec::store(out + j, Vec::add(Vec::load(out + j), sum));
+    }
+    for (; j < end; ++j) {
+        float sum = in[0] * matrix[j];
+        for (std::size_t k = 1; k < N; ++k) sum += in[k] * matrix[k * columns + j];
+        out[j] += sum;
+    }
+}
+
+// The order of the sums is that of the rows, whatever is computed together: so a picture's values do not depend on
+// what other pictures are in its batch.
+void multiply_rows(const float* in, std::size_t count, const float* matrix, std::size_t rows, std::size_t columns, float* out) {
+    for (std::size_t begin = 0; begin < columns; begin += kPanel) {
+        const std::size_t end = begin + kPanel < columns ? begin + kPanel : columns;
+        std::size_t k = 0;
+        for (; k + kTogether <= rows; k += kTogether)
+            for (std::size_t p = 0; p < count; ++p)
+                add_products<kTogether>(in + p * rows + k, matrix + k * columns, columns, begin, end, out + p * columns);
+        for (; k < rows; ++k)
+            for (std::size_t p = 0; p < count; ++p)
+                add_products<1>(in + p * rows + k, matrix + k * columns, columns, begin, end, out + p * columns);
+    }
+}
+
 // ---------------------------------------------------------------------------------------------- store
 
 inline F scaled(const float* p, float scale, float bias) {
@@ -581,6 +627,8 @@ constexpr Kernels make_table(const char* name) {
     k.color_matrix = color_matrix;
     k.color_scale = color_scale;
     k.lut = lut;
+    k.scale_each = scale_each;
+    k.multiply_rows = multiply_rows;
     k.store_plane = store_plane;
     k.store_rgb = store_rgb;
     k.publish = Vec::publish;

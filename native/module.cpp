@@ -245,11 +245,41 @@ struct PyProgram {
         last_pass().points.push_back(point);
     }
 
-    void store(int dtype, int layout, std::vector<float> scale, std::vector<float> bias) {
+    void store(int dtype, int layout, std::vector<float> scale, std::vector<float> bias, bool reverse = false) {
+        program->store.reverse = reverse;
         program->store.dtype = static_cast<Dtype>(dtype);
         program->store.layout = static_cast<Layout>(layout);
         spread(scale, program->store.scale);
         spread(bias, program->store.bias);
+    }
+
+    // A scale and a bias for every value (channels, height, width), before those of the store.
+    void store_each(Array<float, 3> scale, Array<float, 3> bias) {
+        for (std::size_t k = 0; k < 3; ++k)
+            if (scale.shape(k) != bias.shape(k) || scale.shape(k) < 1 || scale.shape(k) > (1 << 20)) throw nb::value_error("scale and bias have one shape");
+        owners.push_back(nb::cast(scale));
+        owners.push_back(nb::cast(bias));
+        program->store.each = {scale.data(), bias.data(), static_cast<int>(scale.shape(0)), static_cast<int>(scale.shape(1)), static_cast<int>(scale.shape(2))};
+    }
+
+    // A linear map of what is stored; the store keeps its scale and bias, and the result gets its dtype and layout.
+    void whiten(Array<float, 2> analysis, std::optional<Array<float, 2>> synthesis, float rest) {
+        WhitenSpec& spec = program->whiten;
+        if (analysis.shape(0) < analysis.shape(1) || analysis.shape(1) < 1) throw nb::value_error("the analysis has as many columns as rows, or fewer");
+        if (synthesis && (synthesis->shape(0) != analysis.shape(1) || synthesis->shape(1) != analysis.shape(0))) throw nb::value_error("the synthesis has the analysis's shape, transposed");
+        owners.push_back(nb::cast(analysis));
+        if (synthesis) owners.push_back(nb::cast(*synthesis));
+        spec.values = analysis.shape(0);
+        spec.rank = analysis.shape(1);
+        spec.rest = rest;
+        spec.store.dtype = program->store.dtype;
+        spec.store.layout = program->store.layout;
+        spread({1.0f}, spec.store.scale);
+        spread({0.0f}, spec.store.bias);
+        spec.synthesis = synthesis ? synthesis->data() : nullptr;
+        spec.analysis = analysis.data();
+        program->store.dtype = Dtype::float32;
+        program->store.layout = Layout::nhwc;
     }
 
 private:
@@ -330,7 +360,7 @@ public:
 
     // Into the rows of one batch array.
     PyJob render(nb::handle records, nb::handle program, std::size_t first, Output out) {
-        const auto& spec = nb::cast<PyProgram&>(program).program->store;
+        const StoreSpec& spec = nb::cast<PyProgram&>(program).program->final_store();
         const bool planes = spec.layout == Layout::nchw;
         const std::size_t bytes = check_dtype(spec.dtype, out.dtype());
         const auto height = static_cast<int>(out.shape(planes ? 2 : 1)), width = static_cast<int>(out.shape(planes ? 3 : 2));
@@ -344,7 +374,7 @@ public:
 
     // Into one array each; for pictures of several sizes.
     PyJob render_each(nb::handle records, nb::handle program, nb::list outs) {
-        const auto& spec = nb::cast<PyProgram&>(program).program->store;
+        const StoreSpec& spec = nb::cast<PyProgram&>(program).program->final_store();
         std::vector<Slot> slots;
         std::vector<nb::object> keep;
         for (nb::handle array : outs) {
@@ -522,7 +552,9 @@ NB_MODULE(_native, m) {
         .def("weigh_gray", [](PyProgram& self) { self.program->weigh_gray = true; })
         .def("color_matrix", &PyProgram::color_matrix, "matrix"_a, "low"_a, "high"_a, "diagonal"_a)
         .def("lut", &PyProgram::lut, "table"_a)
-        .def("store", &PyProgram::store, "dtype"_a, "layout"_a, "scale"_a, "bias"_a);
+        .def("store", &PyProgram::store, "dtype"_a, "layout"_a, "scale"_a, "bias"_a, "reverse"_a = false)
+        .def("store_each", &PyProgram::store_each, "scale"_a, "bias"_a)
+        .def("whiten", &PyProgram::whiten, "analysis"_a, "synthesis"_a.none(), "rest"_a);
 
     nb::class_<PyJob>(m, "Job")
         .def("wait", &PyJob::wait, "milliseconds"_a)

@@ -131,6 +131,20 @@ void weigh_gray(Picture& picture, Buffer& memory) {
     picture.row_stride = static_cast<std::ptrdiff_t>(pitch);
 }
 
+// What is stored must fit the picture: its channels, and its size where there is a value for every place.
+Status check_units(const Program& program, const Slot& slot) {
+    const EachSpec& each = program.store.each;
+    const std::string shape = describe(slot.height, slot.width) + "x" + std::to_string(slot.channels);
+    if (program.store.reverse && slot.channels != 1 && slot.channels != 3)
+        return Status::fail(Fault::plan, "red and blue are exchanged, which takes 1 or 3 channels, but the picture has " + std::to_string(slot.channels));
+    if (each.scale != nullptr && (each.height != slot.height || each.width != slot.width || (each.channels != 1 && each.channels != slot.channels)))
+        return Status::fail(Fault::plan, "the statistics are of pictures of " + describe(each.height, each.width) + "x" + std::to_string(each.channels) + ", but this one comes out as " + shape);
+    const auto values = static_cast<std::size_t>(slot.height) * static_cast<std::size_t>(slot.width) * static_cast<std::size_t>(slot.channels);
+    if (program.whiten.analysis != nullptr && program.whiten.values != values)
+        return Status::fail(Fault::plan, "the whitening is of pictures of " + std::to_string(program.whiten.values) + " values, but this one comes out as " + shape);
+    return Status::ok();
+}
+
 std::size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::uint8 ? 1 : dtype == Dtype::float16 ? 2 : 4; }
 
 }  // namespace
@@ -233,6 +247,13 @@ Status Renderer::check_slot(int height, int width, int channels, const Slot& slo
 
 void Renderer::store_row(Planes pixels, int y, const StoreSpec& store, const Slot& slot) {
     const Kernels& k = kernels();
+    if (const EachSpec& each = store.each; each.scale != nullptr) {
+        for (int c = 0; c < slot.channels; ++c) {
+            const std::ptrdiff_t at = (static_cast<std::ptrdiff_t>(std::min(c, each.channels - 1)) * each.height + y) * each.width;
+            k.scale_each(pixels.channel(c), each.scale + at, each.bias + at, slot.width);
+        }
+    }
+    if (store.reverse && slot.channels == 3) pixels = {pixels.channel(2), -pixels.stride};
     auto* const out = static_cast<std::uint8_t*>(slot.data);
     const std::size_t bytes = dtype_bytes(store.dtype);
     const auto width = static_cast<std::size_t>(slot.width), channels = static_cast<std::size_t>(slot.channels);
@@ -256,6 +277,37 @@ void Renderer::store_row(Planes pixels, int y, const StoreSpec& store, const Slo
     }
 }
 
+void Renderer::whiten(const float* rows, std::size_t count, const Program& program, const Slot* slots) {
+    const WhitenSpec& w = program.whiten;
+    const Kernels& k = kernels();
+    const std::size_t inner = w.synthesis != nullptr ? checked_product(w.rank, count) : 0, outer = checked_product(w.values, count);
+    float* const found = whitened_.reserve<float>(inner + outer);
+    float* const result = found + inner;
+    if (w.synthesis != nullptr) {
+        std::fill_n(found, inner, 0.0f);
+        k.multiply_rows(rows, count, w.analysis, w.values, w.rank, found);
+        for (std::size_t i = 0; i < outer; ++i) result[i] = rows[i] * w.rest;
+        k.multiply_rows(found, count, w.synthesis, w.rank, w.values, result);
+    } else {
+        std::fill_n(result, outer, 0.0f);
+        k.multiply_rows(rows, count, w.analysis, w.values, w.rank, result);
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+        const Slot& slot = slots[i];
+        const auto width = static_cast<std::size_t>(slot.width), channels = static_cast<std::size_t>(slot.channels);
+        const auto padded = static_cast<std::size_t>(round_up(slot.width, kBlock) + kBlock);
+        const Planes line{planes_.reserve<float>(checked_product(padded, std::max<std::size_t>(channels, 3))), static_cast<std::ptrdiff_t>(padded)};
+        const float* value = result + i * w.values;
+        for (int y = 0; y < slot.height; ++y) {
+            for (std::size_t x = 0; x < width; ++x)
+                for (std::size_t c = 0; c < channels; ++c) line.channel(static_cast<int>(c))[x] = *value++;
+            store_row(line, y, w.store, slot);
+        }
+    }
+    k.publish();
+    for (Buffer* buffer : {&whitened_, &planes_}) buffer->trim(kKeptMemory);
+}
+
 Status Renderer::run_pass(const Picture& in, const PassSpec& pass, std::size_t row, int denominator,
                           const Program& program, const Slot* slot, Picture& out, Buffer& memory) {
     Warp warp{};
@@ -273,6 +325,7 @@ Status Renderer::run_pass(const Picture& in, const PassSpec& pass, std::size_t r
     }
     if (slot != nullptr) {
         if (Status status = check_slot(warp.height, warp.width, in.channels, *slot); !status.is_ok()) return status;
+        if (Status status = check_units(program, *slot); !status.is_ok()) return status;
     }
     // One block more than a row: samplers write whole blocks.
     const auto padded = static_cast<std::size_t>(round_up(warp.width, kBlock) + kBlock);
@@ -288,7 +341,7 @@ Status Renderer::run_pass(const Picture& in, const PassSpec& pass, std::size_t r
     std::optional<Sampler> sampler;
     if (pass.has_warp) sampler.emplace(in, warp, sampler_, shrunk);
     for (int y = 0; y < warp.height; ++y) {
-        const Planes line{pixels + (slot != nullptr ? 0 : static_cast<std::size_t>(y) * padded), plane};
+        const Planes line{pixels + (slot != nullptr ? 0 : static_cast<std::size_t>(y) * padded), static_cast<std::ptrdiff_t>(plane)};
         if (sampler) {
             sampler->row(y, line);
         } else {

@@ -58,12 +58,32 @@ struct PassSpec {
 
 enum class Layout : int { nhwc, nchw };
 
+// A scale and a bias for every value: planes of height x width, one for each channel or one for all.
+struct EachSpec {
+    const float* scale = nullptr;  // null: none
+    const float* bias = nullptr;
+    int channels = 0, height = 0, width = 0;
+};
+
 struct StoreSpec {
     Dtype dtype = Dtype::uint8;
     Layout layout = Layout::nhwc;
     float scale[kMaxChannels];
     float bias[kMaxChannels];
+    bool reverse = false;  // of three channels, the last comes first; scale and bias are in the order that is stored
+    EachSpec each;         // before that, in the order of the picture
 };
+
+// A linear map of all values of a picture: rest * v + (v analysis) synthesis. Pictures go through it in groups, each of
+// which reads the matrices once.
+struct WhitenSpec {
+    const float* analysis = nullptr;   // values x rank; null: none
+    const float* synthesis = nullptr;  // rank x values; null: v analysis itself, then zeros
+    std::size_t values = 0, rank = 0;
+    float rest = 0.0f;
+    StoreSpec store;                   // of the result
+};
+constexpr std::size_t kWhitenedTogether = 8;
 
 struct Program {
     LevelsResizeSpec resize;
@@ -72,7 +92,10 @@ struct Program {
     Rows<std::int64_t> denominator;  // 1, 2, 4 or 8; null: 1
     bool color = true;               // JPEGs become RGB, or else gray
     bool weigh_gray = false;         // and their RGB is then weighed to gray, as Pillow does it
-    StoreSpec store;
+    StoreSpec store;                 // before a whitening: of what goes into it
+    WhitenSpec whiten;
+
+    const StoreSpec& final_store() const { return whiten.analysis != nullptr ? whiten.store : store; }
 };
 
 // Where one record's pixels go: `height` x `width` x `channels`.
@@ -85,6 +108,8 @@ struct Slot {
 class Renderer {
 public:
     Status render(const Record& record, const Program& program, std::size_t row, const Slot& slot);
+    // Whitens `count` rendered pictures, one after another in `rows`, into their slots.
+    void whiten(const float* rows, std::size_t count, const Program& program, const Slot* slots);
     JpegDecoder& decoder() { return decoder_; }
 
     std::int64_t decode_nanoseconds = 0;  // of the last record
@@ -101,7 +126,7 @@ private:
     JpegDecoder decoder_;
     SamplerMemory sampler_;
     LevelsResizeMemory levels_;
-    Buffer decoded_, oriented_, gray_, planes_, packed_, table_;
+    Buffer decoded_, oriented_, gray_, planes_, packed_, table_, whitened_;
     Buffer intermediate_[2];
 };
 

@@ -7,7 +7,8 @@ from imagefeed.errors import DecodeError, ImagefeedError, PlanError, SourceError
 from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source, arrays, concat, folder, shards
-from imagefeed.statistics import Statistics
+from imagefeed.spec import register
+from imagefeed.statistics import Covariance, Statistics
 from imagefeed.targets import Boxes, Image, Keypoints, Label, Mask, MultiLabel, Target, Value, unpad
 from imagefeed.transforms import (
     Affine,
@@ -30,6 +31,7 @@ from imagefeed.transforms import (
     Transform,
     Translate,
     VerticalFlip,
+    Whiten,
     Zoom,
 )
 from imagefeed.variables import Bernoulli, Choice, Integers, LogUniform, Normal, Uniform, Variable
@@ -43,6 +45,7 @@ __all__ = [
     "CenterCrop",
     "Choice",
     "Contrast",
+    "Covariance",
     "DecodeError",
     "HorizontalFlip",
     "Image",
@@ -80,6 +83,7 @@ __all__ = [
     "Value",
     "Variable",
     "VerticalFlip",
+    "Whiten",
     "Zoom",
     "__version__",
     "array_to_img",
@@ -89,6 +93,7 @@ __all__ = [
     "img_to_array",
     "load_img",
     "read",
+    "register",
     "render",
     "save_img",
     "shards",

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp
+from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, Whiten
 from imagefeed.transforms.base import Drawn, Transform
 
 # Of longer values, such as the candidates of a crop, the first and last are enough.
@@ -29,7 +29,10 @@ def op_words(op: Op, row: int) -> str:
         case Lut():
             return "table of levels"
         case Normalize():
-            return f"value * {_value(op.scale)} + {_value(op.bias)}"
+            order = "red and blue exchanged, " if op.reverse else ""
+            return f"{order}value * {_value(op.scale)} + {_value(op.bias)}"
+        case Whiten():
+            return f"whitening by {op.analysis.shape[1]} of {op.analysis.shape[0]} directions"
         case Host():
             return f"Python function {getattr(op.function, '__qualname__', op.function)}"
 

@@ -98,19 +98,42 @@ class Lut:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Normalize:
-    """`value * scale + bias`: from levels to a model's units. Nothing but another of its kind may follow.
+    """`value * scale + bias`: from levels to a model's units. Only another of its kind, or a Whiten, may follow.
 
     Attributes:
-        scale: Float (C,); C is 1 where the channels share it.
-        bias: Float (C,).
+        scale: Float (C,), or (height, width, C) for a value at every place; C is 1 where the channels share it.
+        bias: Float, of the same kinds.
+        reverse: Whether the channels are first put in reverse order, from RGB to BGR; a gray picture has but one.
     """
 
     scale: Array
     bias: Array
+    reverse: bool = False
 
     def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Normalize:
         """Raises SpecError: a batch has one unit."""
         raise SpecError("Normalize: a batch has one unit; put it at the end of the pipeline")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Whiten:
+    """`rest * v + (v @ analysis) @ synthesis`, where v is a picture as one row of d values. Nothing may follow.
+
+    Attributes:
+        shape: (height, width, channels) of the pictures, of d values together.
+        analysis: Float (d, k).
+        synthesis: Float (k, d); None for `v @ analysis` itself, followed by d - k zeros.
+        rest: What all that lies outside of the k directions is multiplied by; 0 without a synthesis.
+    """
+
+    shape: tuple[int, int, int]
+    analysis: Array
+    synthesis: Array | None = None
+    rest: float = 0.0
+
+    def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Whiten:
+        """Raises SpecError: a batch has one unit."""
+        raise SpecError("Whiten: a batch has one unit; put it at the end of the pipeline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -157,7 +180,7 @@ class Host:
         return array
 
 
-Op: TypeAlias = Warp | ColorMatrix | Lut | Normalize | Host
+Op: TypeAlias = Warp | ColorMatrix | Lut | Normalize | Whiten | Host
 
 
 def extent_after(op: Op, extent: Extent, xp: Namespace) -> Extent:
@@ -185,11 +208,27 @@ def fuse(first: Op, second: Op, xp: Namespace) -> Op | None:
         case Lut(), Lut():
             return _fuse_tables(first, second, xp)
         case Normalize(), Normalize():
-            return Normalize(scale=first.scale * second.scale, bias=first.bias * second.scale + second.bias)
+            return _fuse_lines(first, second, xp)
+        case Whiten(), _:
+            raise SpecError(f"{type(second).__name__} comes after Whiten, which must be the last")
+        case Normalize(), Whiten():
+            return None
         case Normalize(), _:
             raise SpecError(f"{type(second).__name__} works on levels, but comes after Normalize")
         case _:
             return None
+
+
+def _fuse_lines(first: Normalize, second: Normalize, xp: Namespace) -> Normalize:
+    """A line after a line is one; the first is carried into the second's order of channels."""
+    scale, bias = first.scale, first.bias
+    if second.reverse:
+        scale, bias = xp.flip(scale, axis=-1), xp.flip(bias, axis=-1)
+    return Normalize(
+        scale=scale * second.scale,
+        bias=bias * second.scale + second.bias,
+        reverse=first.reverse != second.reverse,
+    )
 
 
 def _fuse_warps(first: Warp, second: Warp) -> Warp | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, is_dataclass
 from typing import Any
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 
 from imagefeed.checks import check_bool, fail
 from imagefeed.errors import SpecError
+from imagefeed.spec import load, register, save
 from imagefeed.transforms.base import Transform
 from imagefeed.transforms.compose import check_transform
 from imagefeed.variables import Variable
 
 
+@register
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """The steps that turn a picture into its place in a batch.
@@ -66,6 +69,32 @@ class Pipeline:
         """The pipeline for validation and serving: nothing random, and every picture decoded fully."""
         steps = [form for step in self.steps for form in step.deterministic()]
         return Pipeline(steps, training=False)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the pipeline to one safetensors file: the steps as JSON, their arrays as tensors.
+
+            >>> from imagefeed import Normalize, Pipeline, Resize
+            >>> pipeline = Pipeline([Resize((224, 224)), Normalize.preset("imagenet")])
+            >>> pipeline.save(photo_folder / "preprocess.safetensors")
+            >>> Pipeline.load(photo_folder / "preprocess.safetensors") == pipeline
+            True
+
+        Raises:
+            SpecError: A step cannot be written, such as a function that is not registered.
+            OSError: The file cannot be written.
+        """
+        save(path, self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Pipeline:
+        """What `save` wrote. It runs no code of the file's: the steps are those of this package, and what
+        `imagefeed.register` was told of.
+
+        Raises:
+            SpecError: There is no such file, it is damaged, or it holds something else; the message names the place,
+                as `steps[2].Rotate.degrees`.
+        """
+        return load(path, cls)
 
     def stages(self) -> tuple[Stage, ...]:
         """The pipeline cut after every Python function, whose result has a size that only it knows.

@@ -16,13 +16,13 @@ from imagefeed import rng
 from imagefeed.errors import ImagefeedError, PlanError, SpecError
 from imagefeed.explain import op_words, step_words
 from imagefeed.footprint import aligned, footprint
-from imagefeed.ops import ColorMatrix, Extent, Host, Lut, Normalize, Op, Warp, extent_after, fuse
+from imagefeed.ops import ColorMatrix, Extent, Host, Lut, Normalize, Op, Warp, Whiten, extent_after, fuse
 from imagefeed.pipeline import Stage, Step
 from imagefeed.transforms.base import Drawn
 from imagefeed.types import Array, Namespace, Size
 
 Ints: TypeAlias = NDArray[np.int64]
-Pointwise: TypeAlias = ColorMatrix | Lut | Normalize
+Pointwise: TypeAlias = ColorMatrix | Lut | Normalize | Whiten
 
 # Interpolations that are defined along the axes of the source only.
 ONLY_ALIGNED = ("box", "hamming", "bicubic", "lanczos")
@@ -30,7 +30,9 @@ ONLY_ALIGNED = ("box", "hamming", "bicubic", "lanczos")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pass:
-    """At most one warp, then pointwise ops in order. A Normalize can only be the last op of the last pass."""
+    """At most one warp, then ops that move nothing, in order. A Normalize and then a Whiten can only be the last ops of
+    the last pass.
+    """
 
     warp: Warp | None
     ops: tuple[Pointwise, ...]
@@ -124,6 +126,7 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int, key
         finished = _finished(one, final, len(records))
         passes.append(finished)
         final = finished.warp.size if finished.warp is not None else final
+    _check_units(passes[-1].ops, final, records)
     region, denominator = footprint(passes[0].warp, sizes, scalable=stage.scalable)
     return Plan(
         stage=stage,
@@ -220,8 +223,25 @@ def _finished_op(op: Pointwise, count: int) -> Pointwise:
         case Lut():
             return Lut(table=_array(op.table, np.uint8, count))
         case Normalize():
-            scale, bias = np.broadcast_arrays(op.scale, op.bias)
-            return Normalize(scale=_array(scale, np.float32), bias=_array(bias, np.float32))
+            scale, bias = (_array(a, np.float32) for a in np.broadcast_arrays(op.scale, op.bias))
+            return replace(op, scale=scale, bias=bias)
+        case Whiten():
+            synthesis = None if op.synthesis is None else _array(op.synthesis, np.float32)
+            return replace(op, analysis=_array(op.analysis, np.float32), synthesis=synthesis)
+
+
+def _check_units(ops: Sequence[Pointwise], sizes: Ints, records: Ints) -> None:
+    """Raise PlanError unless the pictures have the size of the statistics that were measured at every place."""
+    for op in ops:
+        shape = op.shape if isinstance(op, Whiten) else op.scale.shape if isinstance(op, Normalize) else ()
+        other = np.flatnonzero((sizes != shape[:2]).any(axis=1)) if len(shape) == 3 else ()
+        if len(other):
+            row = int(other[0])
+            raise PlanError(
+                f"{type(op).__name__}: its statistics are of pictures of {shape[0]}x{shape[1]}, but record "
+                f"{records[row]} becomes {sizes[row, 0]}x{sizes[row, 1]}; measure what the same steps make of the "
+                "pictures, as by Statistics.fit(source, pipeline)"
+            )
 
 
 def _array(array: Any, dtype: type[np.generic], count: int | None = None) -> NDArray[Any]:

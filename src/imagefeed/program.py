@@ -8,8 +8,8 @@ import numpy as np
 
 from imagefeed import _native
 from imagefeed.errors import PlanError
-from imagefeed.ops import ColorMatrix, Lut, Normalize, Warp
-from imagefeed.plan import Pass, Plan
+from imagefeed.ops import ColorMatrix, Lut, Normalize, Warp, Whiten
+from imagefeed.plan import Pass, Plan, Pointwise
 from imagefeed.types import Dtype, Layout
 
 # The numbers that the native enumerations give these names.
@@ -52,14 +52,25 @@ def store(passes: Sequence[Pass], count: int, *, color: bool, dtype: Dtype, layo
                     result.color_matrix(op.matrix, op.low, op.high, op.diagonal)
                 case Lut():
                     result.lut(op.table)
-                case Normalize():
-                    pass  # becomes the scale and bias of the store, below: it can only be the last op
-    scale, bias = [1.0], [0.0]
-    last = passes[-1].ops[-1] if passes[-1].ops else None
-    if isinstance(last, Normalize):
-        scale, bias = np.ravel(last.scale).tolist(), np.ravel(last.bias).tolist()
-    result.store(_DTYPES[dtype], _LAYOUTS[layout], scale, bias)
+                case Normalize() | Whiten():
+                    pass  # what is stored, below: they can only be the last ops
+    _add_store(result, passes[-1].ops, dtype, layout)
     return result
+
+
+def _add_store(result: _native.Program, ops: Sequence[Pointwise], dtype: Dtype, layout: Layout) -> None:
+    line = next((op for op in ops if isinstance(op, Normalize)), Normalize(scale=np.ones(1), bias=np.zeros(1)))
+    for_channels = line.scale.ndim == 1
+    scale, bias = (line.scale.tolist(), line.bias.tolist()) if for_channels else ([1.0], [0.0])
+    result.store(_DTYPES[dtype], _LAYOUTS[layout], scale, bias, line.reverse)
+    if not for_channels:
+        # The native core multiplies planes, before they are put in their order.
+        arrays = [array[..., ::-1] if line.reverse else array for array in (line.scale, line.bias)]
+        scales, biases = (np.ascontiguousarray(array.transpose(2, 0, 1)) for array in arrays)
+        result.store_each(scales, biases)
+    for op in ops:
+        if isinstance(op, Whiten):
+            result.whiten(op.analysis, op.synthesis, op.rest)
 
 
 def _add_warp(result: _native.Program, warp: Warp) -> None:

@@ -2,37 +2,107 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+import os
+from dataclasses import dataclass, fields
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.checks import fail
+from imagefeed.checks import check_choice, check_number, fail
+from imagefeed.errors import SpecError
+
+Method: TypeAlias = Literal["zca", "pca"]
+
+_MOST_SHOWN = 32  # values of an array, in a repr
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Covariance:
+    """How the d values of a picture vary together: the directions in which they vary most, and by how much.
+
+    Attributes:
+        basis: Float (d, k); its columns are orthonormal, the direction of the largest variance first.
+        variances: Float (k,): the variance along each of them, in squared units of the pictures.
+        rest: The mean variance along the d - k directions that are not held; 0 where k is d.
+        method: What `Whiten` makes of it: "zca" for pictures that look like those that come in, "pca" for coordinates.
+    """
+
+    basis: NDArray[np.floating]
+    variances: NDArray[np.float64]
+    rest: float = 0.0
+    method: Method = "zca"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "basis", _floats("Covariance.basis", self.basis))
+        object.__setattr__(self, "variances", _floats("Covariance.variances", self.variances))
+        d, k = self.basis.shape if self.basis.ndim == 2 else (0, 0)
+        if not 1 <= k <= d:
+            raise fail("Covariance.basis", self.basis.shape, "expected (d, k) with k from 1 to d")
+        if self.variances.shape != (k,) or self.variances.min() < 0:
+            raise fail("Covariance.variances", self.variances.shape, f"expected {k} numbers, none below 0")
+        check_number("Covariance.rest", self.rest, 0)
+        check_choice("Covariance.method", self.method, ("zca", "pca"))
+
+    @property
+    def explained(self) -> float:
+        """The share of all variance that lies along the directions that are held, from 0 to 1."""
+        held = float(self.variances.sum())
+        left = self.rest * (self.basis.shape[0] - self.basis.shape[1])
+        return held / (held + left) if held + left > 0 else 1.0
+
+    def __eq__(self, other: object) -> bool:
+        return _equal(self, other) if isinstance(other, Covariance) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.basis.shape, float(self.variances[0]), self.rest, self.method))
+
+    def __repr__(self) -> str:
+        return _repr(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Statistics:
-    """Mean, standard deviation and whitening of training pictures, in the units of the pictures that were measured.
+    """Mean, standard deviation and covariance of training pictures, in the units of the pictures that were measured.
+
+        >>> from imagefeed import Statistics
+        >>> Statistics(count=1000, mean=[[[124.0, 116.0, 104.0]]], std=[[[58.0, 57.0, 57.0]]])
+        Statistics(count=1000, mean=[[[124.0, 116.0, 104.0]]], std=[[[58.0, 57.0, 57.0]]])
 
     Attributes:
         count: How many pictures were measured.
-        mean: float32, broadcast over a picture: (1, 1, channels) for a value per channel; None if not measured.
-        std: float32 of the same kind; None if not measured.
-        whitening: float32 or float64 (d, d) for pictures of d values, symmetric; None if not measured.
+        mean: Float, broadcast over a picture: (1, 1, channels) for a value per channel, (height, width, channels) for
+            one at every place; None if not measured.
+        std: The standard deviation of the population (divided by n, not n - 1), of the same kind; None if not measured.
+        values: How many values each of them is of: `count` for those of a place, and for those of a channel `count`
+            times the pixels of a picture. By default `count`. The weight in `a + b`.
+        whitening: A given whitening matrix, float (d, d) for pictures of d values, as ImageDataGenerator has it.
+        covariance: What was measured for whitening; None if nothing.
     """
 
     count: int
-    mean: NDArray[np.float32] | None = None
-    std: NDArray[np.float32] | None = None
+    mean: NDArray[np.floating] | None = None
+    std: NDArray[np.floating] | None = None
+    values: int | None = None
     whitening: NDArray[np.floating] | None = None
+    covariance: Covariance | None = None
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise fail("Statistics.count", self.count, "expected at least one picture")
-        if self.whitening is not None and (
-            self.whitening.ndim != 2 or self.whitening.shape[0] != self.whitening.shape[1]
-        ):
-            raise fail("Statistics.whitening", self.whitening.shape, "expected a square matrix")
+        for name in ("count", "values"):
+            number = getattr(self, name)
+            if not (name == "values" and number is None) and (type(number) is not int or number < 1):
+                raise fail(f"Statistics.{name}", number, "expected an integer above 0")
+        for name in ("mean", "std", "whitening"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _floats(f"Statistics.{name}", getattr(self, name)))
+        if self.std is not None and (self.std < 0).any():
+            raise fail("Statistics.std", float(self.std.min()), "expected numbers of at least 0")
+        matrix = self.whitening
+        if matrix is not None and (matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]):
+            raise fail("Statistics.whitening", matrix.shape, "expected a square matrix")
+        if not isinstance(self.covariance, Covariance | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise fail("Statistics.covariance", self.covariance, "expected a Covariance")
 
     @property
     def arrays(self) -> dict[str, NDArray[np.floating]]:
@@ -43,3 +113,95 @@ class Statistics:
             "whitening": self.whitening,
         }
         return {name: array for name, array in found.items() if array is not None}
+
+    def __add__(self, other: Statistics) -> Statistics:
+        """The statistics of both sets of pictures together, as if they had been measured at once.
+
+            >>> from imagefeed import Statistics
+            >>> low = Statistics(count=1, mean=[[[0.0]]], std=[[[0.0]]])
+            >>> high = Statistics(count=3, mean=[[[8.0]]], std=[[[0.0]]])
+            >>> low + high
+            Statistics(count=4, mean=[[[6.0]]], std=[[[3.4641016151377544]]])
+
+        Of covariances as many directions are kept as the larger one holds; what the others lose goes to `rest`.
+
+        Raises:
+            SpecError: One of them has what the other lacks, or they are of other shapes.
+        """
+        if not isinstance(other, Statistics):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return NotImplemented
+        from imagefeed.merging import merge  # it is written in terms of this class
+
+        return merge(self, other)
+
+    def __eq__(self, other: object) -> bool:
+        return _equal(self, other) if isinstance(other, Statistics) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.count, *(float(array.flat[0]) for array in self.arrays.values())))
+
+    def __repr__(self) -> str:
+        return _repr(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the statistics to one safetensors file, which `Statistics.load` and `imagefeed show` read.
+
+        >>> from imagefeed import Statistics
+        >>> statistics = Statistics(count=10, mean=[[[1.0]]], std=[[[2.0]]])
+        >>> statistics.save(photo_folder / "statistics.safetensors")
+        >>> Statistics.load(photo_folder / "statistics.safetensors") == statistics
+        True
+        """
+        from imagefeed.spec import save  # a door: the file's form is that of pipelines, which stand above this value
+
+        save(path, self)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Statistics:
+        """What `save` wrote. Runs no code.
+
+        Raises:
+            SpecError: The file is damaged, or holds something else.
+        """
+        from imagefeed.spec import load
+
+        return load(path, cls)
+
+
+def _floats(where: str, value: Any) -> NDArray[np.floating]:
+    """An array of finite float numbers, read-only."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise SpecError(f"{where}: {error}; expected an array of numbers") from error
+    if array.dtype.kind in "iu":
+        array = array.astype(np.float64)
+    if array.dtype.kind != "f" or array.size == 0 or not np.isfinite(array).all():
+        shape = "x".join(map(str, array.shape))
+        raise SpecError(f"{where}: got {array.dtype} of shape ({shape}); expected finite float numbers")
+    array = array.view()
+    array.flags.writeable = False
+    return array
+
+
+def _equal(one: Statistics | Covariance, other: Statistics | Covariance) -> bool:
+    def same(a: object, b: object) -> bool:
+        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+            return a is b or np.array_equal(cast(Any, a), cast(Any, b))
+        return type(a) is type(b) and a == b
+
+    return all(same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+
+
+def _repr(value: Statistics | Covariance) -> str:
+    """The call that makes it, where its arrays are small."""
+    shown: list[str] = []
+    for field in fields(value):
+        part = getattr(value, field.name)
+        if isinstance(part, np.ndarray):
+            array = cast("NDArray[Any]", part)
+            small = math.prod(array.shape) <= _MOST_SHOWN
+            shown.append(f"{field.name}={array.tolist() if small else '<' + 'x'.join(map(str, array.shape)) + '>'}")
+        elif part != field.default:
+            shown.append(f"{field.name}={part!r}")
+    return f"{type(value).__name__}({', '.join(shown)})"

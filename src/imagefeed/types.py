@@ -18,6 +18,7 @@ Border: TypeAlias = Literal["constant", "replicate", "reflect", "wrap"]
 Fit: TypeAlias = Literal["stretch", "cover", "contain"]
 Dtype: TypeAlias = Literal["uint8", "float16", "float32"]
 Layout: TypeAlias = Literal["nhwc", "nchw"]
+Order: TypeAlias = Literal["rgb", "bgr"]
 
 Array: TypeAlias = Any
 """An array of any array API library. The standard has no type for it yet."""

@@ -7,7 +7,7 @@ rules.
 """
 
 from imagefeed.array_ops.base import dims, row_of
-from imagefeed.array_ops.levels import color_matrix, lut, normalize, to_levels
+from imagefeed.array_ops.levels import color_matrix, lut, normalize, to_levels, whiten
 from imagefeed.array_ops.passes import apply, pointwise, run
 from imagefeed.array_ops.places import border_index, map_points, sample_bilinear, sample_nearest
 from imagefeed.array_ops.separable import axis_weights, copies_needed, resample
@@ -33,4 +33,5 @@ __all__ = [
     "sample_nearest",
     "to_levels",
     "warp",
+    "whiten",
 ]

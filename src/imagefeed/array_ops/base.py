@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from imagefeed.ops import Normalize
+from imagefeed.ops import Normalize, Whiten
 from imagefeed.types import Array, Namespace
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ def namespace_of(array: Array, xp: Namespace) -> Namespace:
 
 def row_of(op: T, row: int) -> T:
     """The op of one record: its arrays have a leading axis of 1."""
-    if isinstance(op, Normalize):  # the one op whose arrays all records share
+    if isinstance(op, Normalize | Whiten):  # all records share their arrays
         return op
     arrays: dict[str, Any] = {f.name: getattr(op, f.name) for f in fields(op) if hasattr(getattr(op, f.name), "shape")}  # type: ignore[arg-type]
     return replace(op, **{name: a if a.shape[0] == 1 else a[row : row + 1] for name, a in arrays.items()})  # type: ignore[type-var]

@@ -1,9 +1,11 @@
-"""Pointwise ops on float pictures (n, height, width, channels), in levels from 0 to 255."""
+"""Ops that move nothing, on float pictures (n, height, width, channels), in levels from 0 to 255."""
 
 from __future__ import annotations
 
+import math
+
 from imagefeed.array_ops.base import dims
-from imagefeed.ops import ColorMatrix, Lut, Normalize
+from imagefeed.ops import ColorMatrix, Lut, Normalize, Whiten
 from imagefeed.types import Array, Namespace
 
 
@@ -52,5 +54,22 @@ def lut(images: Array, op: Lut, xp: Namespace) -> Array:
 
 
 def normalize(images: Array, op: Normalize, xp: Namespace) -> Array:
-    """`value * scale + bias`."""
+    """`value * scale + bias`, of a channel or of every value, once red and blue are exchanged if that is asked for."""
+    if op.reverse:
+        images = xp.flip(images, axis=-1)
     return images * xp.asarray(op.scale, dtype=images.dtype) + xp.asarray(op.bias, dtype=images.dtype)
+
+
+def whiten(images: Array, op: Whiten, xp: Namespace) -> Array:
+    """A linear map of all the values of a picture."""
+    shape = dims(images, xp)
+    rows = xp.reshape(images, (-1, math.prod(op.shape)))
+    found = xp.matmul(rows, xp.asarray(op.analysis, dtype=images.dtype))
+    if op.synthesis is not None:
+        result = xp.matmul(found, xp.asarray(op.synthesis, dtype=images.dtype)) + rows * op.rest
+    elif op.analysis.shape[1] < op.analysis.shape[0]:
+        rest = rows[:, op.analysis.shape[1] :] * 0.0
+        result = xp.concat([found, rest], axis=1)
+    else:
+        result = found
+    return xp.reshape(result, shape)

@@ -9,9 +9,9 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from imagefeed.array_ops.base import row_of
-from imagefeed.array_ops.levels import color_matrix, lut, normalize
+from imagefeed.array_ops.levels import color_matrix, lut, normalize, whiten
 from imagefeed.array_ops.warp import Route, route, warp
-from imagefeed.ops import ColorMatrix, Lut, Normalize
+from imagefeed.ops import ColorMatrix, Lut, Normalize, Whiten
 from imagefeed.plan import Pass, Pointwise
 from imagefeed.types import Array, Namespace
 
@@ -60,7 +60,7 @@ def apply(one: Pass, way: Route | None, images: Array, xp: Namespace, *, dtype: 
 
 
 def pointwise(images: Array, op: Pointwise, xp: Namespace) -> Array:
-    """One pointwise op on float pictures."""
+    """One op that moves nothing on float pictures."""
     match op:
         case ColorMatrix():
             return color_matrix(images, op, xp)
@@ -68,3 +68,5 @@ def pointwise(images: Array, op: Pointwise, xp: Namespace) -> Array:
             return lut(images, op, xp)
         case Normalize():
             return normalize(images, op, xp)
+        case Whiten():
+            return whiten(images, op, xp)

@@ -14,7 +14,7 @@ from imagefeed.transforms.geometric import (
     VerticalFlip,
     Zoom,
 )
-from imagefeed.transforms.normalize import Normalize, Rescale
+from imagefeed.transforms.normalize import Normalize, Rescale, Whiten
 
 __all__ = [
     "Affine",
@@ -38,5 +38,6 @@ __all__ = [
     "Transform",
     "Translate",
     "VerticalFlip",
+    "Whiten",
     "Zoom",
 ]
