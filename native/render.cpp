@@ -280,17 +280,19 @@ void Renderer::store_row(Planes pixels, int y, const StoreSpec& store, const Slo
 void Renderer::whiten(const float* rows, std::size_t count, const Program& program, const Slot* slots) {
     const WhitenSpec& w = program.whiten;
     const Kernels& k = kernels();
-    const std::size_t inner = w.synthesis != nullptr ? checked_product(w.rank, count) : 0, outer = checked_product(w.values, count);
+    const std::size_t inner = checked_product(w.rank, count), outer = checked_product(w.values, count);
     float* const found = whitened_.reserve<float>(inner + outer);
     float* const result = found + inner;
+    std::fill_n(found, inner, 0.0f);
+    k.multiply_rows(rows, count, w.analysis, w.values, w.rank, found);
     if (w.synthesis != nullptr) {
-        std::fill_n(found, inner, 0.0f);
-        k.multiply_rows(rows, count, w.analysis, w.values, w.rank, found);
         for (std::size_t i = 0; i < outer; ++i) result[i] = rows[i] * w.rest;
         k.multiply_rows(found, count, w.synthesis, w.rank, w.values, result);
     } else {
-        std::fill_n(result, outer, 0.0f);
-        k.multiply_rows(rows, count, w.analysis, w.values, w.rank, result);
+        for (std::size_t i = 0; i < count; ++i) {
+            std::copy_n(found + i * w.rank, w.rank, result + i * w.values);
+            std::fill_n(result + i * w.values + w.rank, w.values - w.rank, 0.0f);
+        }
     }
     for (std::size_t i = 0; i < count; ++i) {
         const Slot& slot = slots[i];

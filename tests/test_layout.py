@@ -108,7 +108,9 @@ def test_a_door_opens_inside_of_functions_only() -> None:
         ("b", "cli"),
         ("b", "x"),
     }
-    text = "from imagefeed import a\ndef f():\n  from imagefeed import b\nclass C:\n  def g(self):\n    import imagefeed.c"
+    text = (
+        "from imagefeed import a\ndef f():\n  from imagefeed import b\nclass C:\n  def g(self):\n    import imagefeed.c"
+    )
     assert sorted(imported_units(text)) == ["a", "b", "c"]
     assert list(imported_units(outside_functions(text))) == ["a"]
 

@@ -45,6 +45,15 @@ EXAMPLES: list[Transform] = [
     feed.Sometimes(feed.Sometimes(feed.Rotate(degrees=(5, 5)))),
     feed.Translate(x=(-0.5, 0.5), y=(-0.1, 0.3), border="replicate"),
     feed.VerticalFlip(),
+    feed.Normalize(feed.Statistics(count=9, mean=[[[1.0, 2.0, 3.0]]], std=[[[4.0, 5.0, 0.0]]]), order="bgr"),
+    feed.Whiten(
+        feed.Statistics(
+            count=9,
+            mean=[[[1.0], [2.0]]],
+            covariance=feed.Covariance(basis=[[0.6, 0.8], [0.8, -0.6]], variances=[4.0, 1.0], method="pca"),
+        ),
+        epsilon=0.5,
+    ),
     feed.Zoom(factor=(0.5, 2)),
     feed.Zoom(factor=(0.5, 2), keep_ratio=False),
 ]
@@ -55,6 +64,10 @@ HEIGHTS, WIDTHS = np.array([40.0, 30, 1, 7, 99, 40]), np.array([31.0, 50, 1, 2, 
 every = pytest.mark.parametrize("transform", EXAMPLES, ids=repr)
 # A batch has one unit, so what changes the unit cannot be applied to some records.
 every_partial = pytest.mark.parametrize("transform", [t for t in EXAMPLES if t.role != "units"], ids=repr)
+
+
+# Arrays that all records share, without an axis for them.
+SHARED = ("scale", "bias", "analysis", "synthesis")
 
 
 def uniforms(transform: Transform) -> dict[str, np.ndarray]:
@@ -123,7 +136,7 @@ def test_lowering_is_pure_and_knows_no_batch(transform: Transform) -> None:
         assert [type(op) for op in alone] == [type(op) for op in whole]
         for op, one in zip(whole, alone, strict=True):
             for name, array in arrays(op).items():
-                part = array if name in ("scale", "bias") or len(array) == 1 else array[row : row + 1]
+                part = array if name in SHARED or len(array) == 1 else array[row : row + 1]
                 np.testing.assert_array_equal(part, arrays(one)[name])
 
 
@@ -143,7 +156,7 @@ def test_arrays_have_a_row_for_every_record_or_one_for_all(transform: Transform)
     for op in lowered(transform):
         for name, array in arrays(op).items():
             assert np.isfinite(array).all()
-            assert name in ("scale", "bias") or len(array) in (1, ROWS)
+            assert name in SHARED or len(array) in (1, ROWS)
         extent = extent_after(op, extent, np)
         if isinstance(op, Warp):
             assert op.matrix.shape[1:] == (3, 3)

@@ -44,10 +44,11 @@ class Moments:
 def merge(one: Statistics, other: Statistics) -> Statistics:
     """What `one + other` is."""
     for name in ("mean", "std", "covariance"):
-        a, b = getattr(one, name), getattr(other, name)
+        a: Any = getattr(one, name)
+        b: Any = getattr(other, name)
         if (a is None) != (b is None):
             raise SpecError(f"Statistics.{name}: measured in one of the two only; they cannot be added")
-        if isinstance(a, np.ndarray) and a.shape != b.shape:
+        if name != "covariance" and a is not None and a.shape != b.shape:
             raise SpecError(f"Statistics.{name}: {a.shape} and {b.shape} cannot be added")
     for value in (one, other):
         if value.whitening is not None:

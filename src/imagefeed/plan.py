@@ -233,8 +233,10 @@ def _finished_op(op: Pointwise, count: int) -> Pointwise:
 def _check_units(ops: Sequence[Pointwise], sizes: Ints, records: Ints) -> None:
     """Raise PlanError unless the pictures have the size of the statistics that were measured at every place."""
     for op in ops:
-        shape = op.shape if isinstance(op, Whiten) else op.scale.shape if isinstance(op, Normalize) else ()
-        other = np.flatnonzero((sizes != shape[:2]).any(axis=1)) if len(shape) == 3 else ()
+        shape: Any = op.shape if isinstance(op, Whiten) else op.scale.shape if isinstance(op, Normalize) else ()
+        if len(shape) < 3:
+            continue
+        other = np.flatnonzero((sizes != shape[:2]).any(axis=1))
         if len(other):
             row = int(other[0])
             raise PlanError(

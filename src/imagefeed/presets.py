@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -69,6 +69,8 @@ def named(name: str) -> Line:
     """
     found = PRESETS.get(name)
     if found is None:
+        import difflib  # only for a person who has mistyped
+
         near = difflib.get_close_matches(str(name).lower(), PRESETS, n=5, cutoff=0.5) or [
             *list(PRESETS)[:4],
             "keras/...",
@@ -80,9 +82,7 @@ def named(name: str) -> Line:
 def from_timm(model: Any) -> Line:
     """What timm says of a model, given by name or as it is."""
     if isinstance(model, str):
-        import timm
-
-        found: Any = timm.get_pretrained_cfg(model)
+        found: Any = import_module("timm").get_pretrained_cfg(model)
         config: Any = None if found is None else found.to_dict()
     else:
         config = getattr(model, "pretrained_cfg", None)
@@ -95,16 +95,14 @@ def from_timm(model: Any) -> Line:
 def from_torchvision(weights: Any) -> Line:
     """What torchvision's weights do before their model, given by name or as they are."""
     if isinstance(weights, str):
-        from torchvision.models import get_weight
-
         try:
-            weights = get_weight(weights)
+            weights = import_module("torchvision.models").get_weight(weights)
         except (ValueError, KeyError, AttributeError) as error:
             raise SpecError(f"Normalize.from_torchvision: there are no weights {weights!r}: {error}") from error
     if not callable(getattr(weights, "transforms", None)):
         expected = "expected weights, such as torchvision.models.ResNet50_Weights.DEFAULT"
         raise SpecError(f"Normalize.from_torchvision: got {_short(weights)}; {expected}")
-    transforms = weights.transforms()
+    transforms: Any = weights.transforms()
     return _of_unit("from_torchvision", getattr(transforms, "mean", None), getattr(transforms, "std", None))
 
 
@@ -135,7 +133,7 @@ def _config(config: Any) -> Mapping[str, Any]:
             config = json.loads(Path(config).read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise SpecError(f"Normalize.from_huggingface: {config}: {error}") from error
-    elif callable(getattr(config, "to_dict", None)):
+    elif hasattr(config, "to_dict"):
         config = config.to_dict()
     if not isinstance(config, Mapping):
         expected = "expected an image processor, its to_dict(), or the path of a preprocessor_config.json"

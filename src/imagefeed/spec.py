@@ -8,13 +8,13 @@ no path.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -28,7 +28,6 @@ from imagefeed.statistics import Covariance, Statistics
 from imagefeed.transforms import Transform
 
 T = TypeVar("T")
-Thing = TypeVar("Thing", bound=Callable[..., Any])
 
 VERSION = 1
 """Of the form of the text. Fields that are added later have defaults, so older texts stay readable."""
@@ -51,7 +50,7 @@ class Document(NamedTuple):
     tensors: dict[str, NDArray[Any]]
 
 
-def register(thing: Thing) -> Thing:
+def register(thing: T) -> T:
     """Let a transform of yours, or a function that `Apply` calls, be saved and loaded by its name.
 
     Write it as a decorator, above `@dataclass` for a class. What loads a file must have registered the same names.
@@ -72,20 +71,21 @@ def register(thing: Thing) -> Thing:
     Raises:
         SpecError: The name is taken, or a class's annotations cannot be resolved.
     """
-    name = thing.__name__
-    if isinstance(thing, type):
-        if not is_dataclass(thing):
-            raise SpecError(f"register: {name} is not a dataclass; put @register above @dataclass(frozen=True)")
-        _hints(thing)
-        table: dict[str, Any] = _classes
-        taken = _known(name)
-    else:
-        table = _functions
-        taken = _functions.get(name)
+    named: Any = thing
+    name = getattr(named, "__name__", None)
+    if not callable(named) or not isinstance(name, str):
+        raise SpecError(f"register: got {thing!r}; expected a function or a class")
+    is_class = isinstance(named, type)
+    if is_class and not is_dataclass(cast(Any, named)):
+        raise SpecError(f"register: {name} is not a dataclass; put @register above @dataclass(frozen=True)")
+    if is_class:
+        _hints(cast(Any, named))
+    table: dict[str, Any] = _classes if is_class else _functions
+    taken: Any = _known(name) if is_class else table.get(name)
     # A cell of a notebook that is run again defines the same thing anew.
-    if taken is not None and (taken.__module__, taken.__qualname__) != (thing.__module__, thing.__qualname__):
-        raise SpecError(f"register: the name {name!r} is taken by {taken.__module__}.{taken.__qualname__}")
-    table[name] = thing
+    if taken is not None and _origin(taken) != _origin(named):
+        raise SpecError(f"register: the name {name!r} is taken by {_origin(taken)}")
+    table[name] = named
     return thing
 
 
@@ -112,12 +112,13 @@ def decode(text: str, tensors: Mapping[str, NDArray[Any]], kind: type[T]) -> T:
         SpecError: It is not what `encode` writes; the message names the place, as `steps[2].Rotate.degrees`.
     """
     try:
-        content = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        content: Any = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise SpecError(f"not the text of a {kind.__name__}: {error}") from error
-    if not isinstance(content, dict) or set(cast("dict[str, Any]", content)) != {"version", "value"}:
+    if not isinstance(content, dict) or set(cast("Any", content)) != {"version", "value"}:
         raise SpecError(f"not the text of a {kind.__name__}: expected an object with a version and a value")
-    version, value = content["version"], content["value"]
+    parts = cast("dict[str, Any]", content)
+    version, value = parts["version"], parts["value"]
     if type(version) is not int or version != VERSION:
         raise SpecError(f"version: got {version!r}; this imagefeed reads version {VERSION}: install a newer one")
     reader = _Reader(tensors)
@@ -139,6 +140,8 @@ def digest(value: object) -> str:
     Raises:
         SpecError: As `encode`.
     """
+    import hashlib
+
     document = encode(value)
     found = hashlib.sha256(document.text.encode())
     for name, array in sorted(document.tensors.items()):
@@ -156,13 +159,11 @@ def save(path: str | os.PathLike[str], value: object) -> None:
         SpecError: As `encode`.
         OSError: The file cannot be written.
     """
-    from safetensors.numpy import save_file
-
     document = encode(value)
     target = Path(path)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        save_file(
+        import_module("safetensors.numpy").save_file(
             {name: np.ascontiguousarray(array) for name, array in document.tensors.items()},
             partial,
             {_KEY: document.text},
@@ -191,15 +192,15 @@ def read(path: str | os.PathLike[str]) -> Document:
     Raises:
         SpecError: It is not such a file.
     """
-    from safetensors import SafetensorError, safe_open
-
+    safetensors = import_module("safetensors")
     try:
-        with safe_open(os.fspath(path), framework="numpy") as file:
-            text: Any = (file.metadata() or {}).get(_KEY)
+        with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            text = metadata.get(_KEY)
             if text is None:
                 raise SpecError("a safetensors file, but not one of imagefeed's")
             return Document(text, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise SpecError(f"not a file that imagefeed has saved: {error}") from error
 
 
@@ -217,10 +218,11 @@ def _encode(value: Any, path: str, tensors: dict[str, NDArray[Any]]) -> Any:
     if isinstance(value, np.ndarray):
         tensors[path] = value
         return {"tensor": path}
-    name = type(value).__name__
-    if _known(name) is type(value):
+    cls: Any = type(value)
+    name = cls.__name__
+    if _known(name) is cls:
         inside = f"{path}.{name}" if path else ""
-        parts = {field.name: getattr(value, field.name) for field in _fields(type(value))}
+        parts = {field.name: getattr(value, field.name) for field in _fields(cls)}
         return {"type": name} | {
             key: _encode(part, f"{inside}.{key}".lstrip("."), tensors) for key, part in parts.items()
         }
@@ -330,6 +332,10 @@ def _words(hint: Any) -> str:
     return getattr(hint, "__name__", str(hint)) if get_origin(hint) is None else str(hint).replace("typing.", "")
 
 
+def _origin(thing: Any) -> str:
+    return f"{thing.__module__}.{thing.__qualname__}"
+
+
 def _function(name: Any, path: str) -> Callable[..., Any]:
     found = _functions.get(name) if isinstance(name, str) else None
     if found is None:
@@ -346,7 +352,7 @@ def _known(name: str) -> Any:
     built_in = vars(transforms).get(name) if name in transforms.__all__ else None
     if isinstance(built_in, type) and issubclass(built_in, Transform) and is_dataclass(built_in):
         return built_in
-    return _classes.get(name)
+    return cast(Any, _classes.get(name))
 
 
 _hints_of: dict[type, dict[str, Any]] = {}

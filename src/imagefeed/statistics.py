@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, cast
@@ -185,23 +184,26 @@ def _floats(where: str, value: Any) -> NDArray[np.floating]:
 
 
 def _equal(one: Statistics | Covariance, other: Statistics | Covariance) -> bool:
-    def same(a: object, b: object) -> bool:
-        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
-            return a is b or np.array_equal(cast(Any, a), cast(Any, b))
-        return type(a) is type(b) and a == b
+    return all(_same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
 
-    return all(same(getattr(one, field.name), getattr(other, field.name)) for field in fields(one))
+
+def _same(a: Any, b: Any) -> bool:
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, np.ndarray):
+        return a is b or np.array_equal(cast("NDArray[Any]", a), b)
+    return bool(a == b)
 
 
 def _repr(value: Statistics | Covariance) -> str:
     """The call that makes it, where its arrays are small."""
     shown: list[str] = []
     for field in fields(value):
-        part = getattr(value, field.name)
+        part: Any = getattr(value, field.name)
         if isinstance(part, np.ndarray):
             array = cast("NDArray[Any]", part)
-            small = math.prod(array.shape) <= _MOST_SHOWN
-            shown.append(f"{field.name}={array.tolist() if small else '<' + 'x'.join(map(str, array.shape)) + '>'}")
-        elif part != field.default:
+            shape = "x".join(map(str, array.shape))
+            shown.append(f"{field.name}={array.tolist() if array.size <= _MOST_SHOWN else f'<{shape}>'}")
+        elif type(part) is not type(field.default) or part != field.default:
             shown.append(f"{field.name}={part!r}")
     return f"{type(value).__name__}({', '.join(shown)})"
