@@ -66,7 +66,10 @@ Status RenderJob::render(std::size_t i, Renderer& renderer) {
     float* const row = reinterpret_cast<float*>(groups_[i / kWhitenedTogether].rows.get()) + i % kWhitenedTogether * values;
     Slot slot = slots_[i];
     const auto room = checked_product(checked_product(static_cast<std::size_t>(slot.height), static_cast<std::size_t>(slot.width)), static_cast<std::size_t>(slot.channels));
-    if (room > values) slot = {};  // too large for what was measured: fits no picture, which is then said
+    if (room != values) {
+        return Status::fail(Fault::plan, "the whitening is of pictures of " + std::to_string(values) + " values, but this one comes out as " +
+                                             std::to_string(slot.height) + "x" + std::to_string(slot.width) + "x" + std::to_string(slot.channels));
+    }
     slot.data = row;
     Status status = renderer.render(record, *program_, first_ + i, slot);
     if (!status.is_ok()) std::fill_n(row, values, 0.0f);

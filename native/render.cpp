@@ -139,9 +139,6 @@ Status check_units(const Program& program, const Slot& slot) {
         return Status::fail(Fault::plan, "red and blue are exchanged, which takes 1 or 3 channels, but the picture has " + std::to_string(slot.channels));
     if (each.scale != nullptr && (each.height != slot.height || each.width != slot.width || (each.channels != 1 && each.channels != slot.channels)))
         return Status::fail(Fault::plan, "the statistics are of pictures of " + describe(each.height, each.width) + "x" + std::to_string(each.channels) + ", but this one comes out as " + shape);
-    const auto values = static_cast<std::size_t>(slot.height) * static_cast<std::size_t>(slot.width) * static_cast<std::size_t>(slot.channels);
-    if (program.whiten.analysis != nullptr && program.whiten.values != values)
-        return Status::fail(Fault::plan, "the whitening is of pictures of " + std::to_string(program.whiten.values) + " values, but this one comes out as " + shape);
     return Status::ok();
 }
 
