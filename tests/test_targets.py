@@ -222,3 +222,59 @@ def test_targets_follow_across_a_python_function_that_keeps_the_size() -> None:
     smaller = feed.Pipeline([feed.Apply(lambda image: np.ascontiguousarray(image[::2]))])
     with pytest.raises(feed.PlanError, match=r"steps\[0\] Apply.*: made images\[0\] 20x60 of 40x60"):
         batch_of(targets, smaller)
+
+
+# ------------------------------------------------------------------------------------------------ where masks lie
+
+
+def write_pairs(root, names=("a/1", "a/2", "b/1")) -> None:
+    for k, name in enumerate(names):
+        for folder, suffix, levels in (("images", ".jpg", grid()), ("masks", ".png", np.full(SIZE, k, np.uint8))):
+            file = root / folder / (name + suffix)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Pillow.fromarray(levels).save(file)
+
+
+def test_pairs_are_found_by_name(tmp_path) -> None:
+    write_pairs(tmp_path)
+    source = feed.pairs(tmp_path / "images", tmp_path / "masks")
+    assert repr(source) == "Pairs('images' with 'masks', 3 records)"
+    _, masks = next(iter(feed.Loader(source, feed.Pipeline([]), batch_size=3, shuffle=False)))
+    assert masks[:, 0, 0].tolist() == [0, 1, 2]
+    train, val = source.split(validation=0.34)
+    _, masks = next(iter(feed.Loader(train, feed.Pipeline([]), batch_size=2, shuffle=False)))
+    assert sorted([*masks[:, 0, 0].tolist(), *val.indices.tolist()]) == [0, 1, 2]
+    _, other = next(
+        iter(feed.Loader(feed.pairs(tmp_path / "images", tmp_path / "images", kind="image"), feed.Pipeline([])))
+    )
+    assert other.shape == (3, *SIZE, 3)
+
+
+def test_a_picture_or_a_mask_without_its_partner_is_named(tmp_path) -> None:
+    write_pairs(tmp_path)
+    (tmp_path / "masks" / "a" / "2.png").unlink()
+    with pytest.raises(
+        feed.SourceError, match=r"has no mask for a/2\.jpg of .*a mask is called 'a/1' by name='\{name\}'"
+    ):
+        feed.pairs(tmp_path / "images", tmp_path / "masks")
+    with pytest.raises(feed.SourceError, match=r"has no picture for a/2\.jpg of"):
+        feed.pairs(tmp_path / "masks", tmp_path / "images")
+    with pytest.raises(feed.SpecError, match=r"pairs\(name=\): got '\{stem\}'; expected text with \{name\}"):
+        feed.pairs(tmp_path / "masks", tmp_path / "images", name="{stem}")
+    Pillow.fromarray(grid()).save(tmp_path / "masks" / "a" / "1.bmp")
+    with pytest.raises(feed.SourceError, match=r"has both a/1\.bmp and a/1\.png"):
+        feed.pairs(tmp_path / "images", tmp_path / "masks")
+
+
+def test_a_folder_can_say_where_its_masks_lie(tmp_path) -> None:
+    write_pairs(tmp_path, ("1", "2"))
+    source = feed.folder(tmp_path, classes=["images"], mask="../masks/{name}.png")
+    _, got = next(iter(feed.Loader(source, feed.Pipeline([]), shuffle=False)))
+    assert got["label"].tolist() == [0, 0]
+    assert got["mask"][:, 0, 0].tolist() == [0, 1]
+    alone = feed.folder(tmp_path / "images", labels=None, mask="../masks/{name}.png", mask_kind="binary")
+    _, masks = next(iter(feed.Loader(alone, feed.Pipeline([]), shuffle=False)))
+    assert masks[:, 0, 0, 0].tolist() == [0.0, 1.0]
+    missing = feed.folder(tmp_path / "images", labels=None, mask="{name}.png")
+    with pytest.raises(feed.DecodeError, match=r"1\.png: No such file"):
+        next(iter(feed.Loader(missing, feed.Pipeline([]), shuffle=False)))

@@ -6,7 +6,7 @@ from imagefeed.decode import read
 from imagefeed.errors import DecodeError, ImagefeedError, PlanError, SourceError, SpecError
 from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
-from imagefeed.sources import Source, arrays, concat, folder, shards
+from imagefeed.sources import Source, arrays, concat, folder, pairs, shards
 from imagefeed.spec import register
 from imagefeed.statistics import Covariance, Statistics
 from imagefeed.targets import Boxes, Image, Keypoints, Label, Mask, MultiLabel, Target, Value, unpad
@@ -92,6 +92,7 @@ __all__ = [
     "folder",
     "img_to_array",
     "load_img",
+    "pairs",
     "read",
     "register",
     "render",

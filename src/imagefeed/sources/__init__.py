@@ -5,6 +5,7 @@ from imagefeed.sources.base import Source
 from imagefeed.sources.files import Files
 from imagefeed.sources.folder import Folder, folder
 from imagefeed.sources.listed import Listed
+from imagefeed.sources.pairs import Pairs, pairs
 from imagefeed.sources.parts import Concat, Relabeled, Subset, concat
 from imagefeed.sources.shards import shards
 
@@ -14,11 +15,13 @@ __all__ = [
     "Files",
     "Folder",
     "Listed",
+    "Pairs",
     "Relabeled",
     "Source",
     "Subset",
     "arrays",
     "concat",
     "folder",
+    "pairs",
     "shards",
 ]

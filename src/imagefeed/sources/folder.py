@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.checks import check_choice, fail
@@ -23,7 +24,8 @@ from imagefeed.sources.listing import (
     pictures_below,
     stored_listing,
 )
-from imagefeed.targets import Targets
+from imagefeed.sources.pairs import check_template, masks_beside
+from imagefeed.targets import MaskKind, Targets
 
 Labels: TypeAlias = Literal["int", "categorical", "binary"]
 
@@ -36,6 +38,8 @@ def folder(
     color: Color = "rgb",
     order: Order = "name",
     index: str | os.PathLike[str] | None = None,
+    mask: str | None = None,
+    mask_kind: MaskKind = "index",
 ) -> Folder:
     """The pictures below a folder; the class of each is the sub-folder that it is in.
 
@@ -56,6 +60,9 @@ def folder(
         order: "name" for the order of the characters, or "natural", in which 2.jpg stands before 10.jpg.
         index: A file that keeps the listing, for folders of very many files. It is used as long as no folder below
             `path` has changed (its time of change is looked at, one question for each folder), and else written anew.
+        mask: Where the mask of each picture lies, from the picture's own folder: "../annot/{name}.png". It is the
+            target; with labels, the targets are a dict of "label" and "mask".
+        mask_kind: "index", "binary" or "soft", as for `Mask`.
 
     Raises:
         SourceError: There is no such folder, there are no pictures or classes in it, or the index is a file of
@@ -79,7 +86,10 @@ def folder(
     if labels == "binary" and len(listing.classes) != 2:
         names = ", ".join(listing.classes)
         raise SourceError(f"{root}: labels='binary' needs two classes, but there are {len(listing.classes)}: {names}")
-    return Folder(root, listing, labels, color)
+    if mask is not None:
+        check_template("folder(mask=)", mask)
+    check_choice("folder(mask_kind=)", mask_kind, get_args(MaskKind))
+    return Folder(root, listing, labels, color, mask, mask_kind)
 
 
 def _chosen(root: Path, labels: Labels | None, classes: Sequence[str] | None) -> list[str]:
@@ -111,8 +121,12 @@ class Folder(Source):
         listing: Listing,
         labels: Labels | None,
         color: Color,
+        mask: str | None = None,
+        mask_kind: MaskKind = "index",
     ) -> None:
         self.root = root
+        self._mask = mask
+        self._mask_kind: MaskKind = mask_kind
         self.classes = listing.classes if labels is not None else ()
         self.color = color
         self._labels: Labels | None = labels
@@ -162,6 +176,13 @@ class Folder(Source):
         return np.searchsorted(self._ends, indices, side="right")
 
     def targets(self, indices: Ints) -> Targets:
+        labels = self._label_targets(indices)
+        if self._mask is None:
+            return labels
+        mask = masks_beside(self.names(indices), self._mask, self._mask_kind)
+        return mask if labels is None else {"label": labels, "mask": mask}
+
+    def _label_targets(self, indices: Ints) -> NDArray[Any] | None:
         found = self.class_indices(indices)
         if found is None:
             return None
