@@ -37,6 +37,7 @@ void FetchJob::run(std::size_t i, Renderer& renderer) noexcept {
     const auto begin = Clock::now();
     Record& record = group_->records[i];
     record.status = guarded([&] {
+        if (!record.status.is_ok()) return record.status;  // whoever was to get its bytes could not
         if (!files_.empty() && !files_[i].empty()) {
             if (Status status = read_file(files_[i], record); !status.is_ok()) return status;
         }

@@ -77,6 +77,13 @@ struct PyRecords {
         owners.push_back(nb::cast(bytes));
     }
 
+    // A record whose bytes could not be had.
+    void set_fault(std::size_t i, const std::string& message) {
+        Record& record = at(i);
+        record = Record{};
+        record.status = Status::fail(Fault::io, message);
+    }
+
     // Takes the records of `other`, each to its position here; of a source that is made of several.
     void adopt(PyRecords& other, Array<std::int64_t, 1> positions) {
         if (positions.shape(0) != other.group->records.size()) throw nb::value_error("one position for every record is expected");
@@ -531,6 +538,7 @@ NB_MODULE(_native, m) {
         .def("__len__", [](const PyRecords& self) { return self.group->records.size(); })
         .def("set_bytes", &PyRecords::set_bytes, "index"_a, "data"_a)
         .def("set_buffer", &PyRecords::set_buffer, "index"_a, "data"_a)
+        .def("set_fault", &PyRecords::set_fault, "index"_a, "message"_a)
         .def("adopt", &PyRecords::adopt, "other"_a, "positions"_a)
         .def("set_ranges", &PyRecords::set_ranges, "offsets"_a, "lengths"_a)
         .def("set_array", &PyRecords::set_array, "index"_a, "array"_a)

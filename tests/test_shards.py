@@ -72,14 +72,14 @@ def test_labels_have_names_or_are_fields_of_json(tmp_path) -> None:
     file = tar_of(tmp_path / "a.tar", sample("1", "dog", 1.5) + sample("2", "cat", 2))
     source = feed.shards(file, image="jpg", label="json.kind", value="json.size", multi_label="json.tags")
     assert source.classes == ("cat", "dog")
-    targets = source.targets(np.arange(2))
+    targets = {name: one.batch() for name, one in source.targets(np.arange(2)).items()}
     assert targets["json.kind"].tolist() == [1, 0]
     assert targets["json.size"].tolist() == [1.5, 2]
     assert targets["json.tags"].tolist() == [[0, 1, 1], [1, 0, 1]]
     assert feed.shards(file, image="jpg", label=None).targets(np.arange(2)) is None
     weighted = feed.shards(file, image="jpg", label="json.kind", weight="json.size", classes=["dog", "cat"])
-    assert weighted.targets(np.arange(2)).tolist() == [0, 1]
-    assert weighted.weights(np.arange(2)).tolist() == [1.5, 2]
+    assert weighted.targets(np.arange(2)).values.tolist() == [0, 1]
+    assert weighted.sample_weights(np.arange(2)).tolist() == [1.5, 2]
 
 
 def test_several_files_and_patterns(tmp_path) -> None:
@@ -184,7 +184,7 @@ def test_the_scan_is_kept_while_it_holds(tmp_path, monkeypatch) -> None:
     again = feed.shards(file, index=index)
     assert scans == []
     assert again.keys(np.arange(4)) == first.keys(np.arange(4))
-    assert again.targets(np.arange(4)).tolist() == [0, 1, 0, 1]
+    assert again.targets(np.arange(4)).values.tolist() == [0, 1, 0, 1]
     assert next(iter(feed.Loader(again, PIPELINE, shuffle=False)))[0][:, 0, 0, 0].tolist() == [0, 60, 120, 180]
     feed.shards(file, index=index, label=None)  # other fields: another scan
     assert len(scans) == 1

@@ -6,7 +6,7 @@ from imagefeed.decode import read
 from imagefeed.errors import DecodeError, ImagefeedError, PlanError, SourceError, SpecError
 from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
-from imagefeed.sources import Source, arrays, concat, folder, pairs, shards
+from imagefeed.sources import Source, arrays, concat, folder, pairs, shards, table
 from imagefeed.spec import register
 from imagefeed.statistics import Covariance, Statistics
 from imagefeed.targets import Boxes, Image, Keypoints, Label, Mask, MultiLabel, Target, Value, unpad
@@ -98,5 +98,6 @@ __all__ = [
     "render",
     "save_img",
     "shards",
+    "table",
     "unpad",
 ]

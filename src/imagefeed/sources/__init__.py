@@ -8,6 +8,7 @@ from imagefeed.sources.listed import Listed
 from imagefeed.sources.pairs import Pairs, pairs
 from imagefeed.sources.parts import Concat, Relabeled, Subset, concat
 from imagefeed.sources.shards import shards
+from imagefeed.sources.table import table
 
 __all__ = [
     "Arrays",
@@ -24,4 +25,5 @@ __all__ = [
     "folder",
     "pairs",
     "shards",
+    "table",
 ]

@@ -67,7 +67,7 @@ class Source(ABC):
         Called once for every batch, by the thread that plans: it must be quick, and leave files unread.
         """
 
-    def weights(self, indices: Ints) -> NDArray[np.float32] | None:
+    def sample_weights(self, indices: Ints) -> NDArray[np.float32] | None:
         """How much each record counts in the loss, float32 (n,); None where all count alike."""
         return None
 

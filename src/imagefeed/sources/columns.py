@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from imagefeed.checks import fail
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints
+from imagefeed.sources.listed import Labeled
+from imagefeed.targets import Label, MultiLabel, TargetLike, Value
 
 Wanted: TypeAlias = str | Sequence[str] | None
 """The name of a column, of several, or none."""
@@ -64,46 +66,38 @@ class Columns:
         Raises:
             SourceError: There is no such column, a value is missing, or it is of the wrong kind.
         """
-        names = self.names
-
-        def column(name: str) -> list[Any]:
+        targets: dict[str, TargetLike] = {}
+        class_indices: Ints | None = None
+        classes: list[tuple[str, ...]] = []
+        weights: NDArray[np.float32] | None = None
+        for name in self.names:
+            place = f"{where}: column {name!r}"
             try:
-                return read(name)
+                values = read(name)
             except KeyError:
                 raise SourceError(f"{where}: has no column {name!r}") from None
-
-        made = Labeled()
-        for name in names:
-            place = f"{where}: column {name!r}"
             if name in _several(self.label):
-                values, classes = labels(column(name), self._classes(name), place)
-                if made.class_indices is None:
-                    made = Labeled(targets=made.targets, class_indices=values, classes=classes)
+                found, names = labels(values, self._classes(name), place)
+                targets[name] = Label(found, classes=len(names))
+                class_indices = found if class_indices is None else class_indices
+                classes.append(names)
             elif name in _several(self.multi_label):
-                values, classes = multi_labels(column(name), self._classes(name), place, self.separator)
-                if not made.classes:
-                    made = Labeled(targets=made.targets, class_indices=made.class_indices, classes=classes)
+                rows, names = multi_labels(values, self._classes(name), place, self.separator)
+                targets[name] = MultiLabel(rows)
+                classes.append(names)
             elif name == self.weight:
-                values = weights(column(name), place)
-                made = Labeled(made.targets, made.class_indices, made.classes, values)
-                continue
+                weights = sample_weights(values, place)
             else:
-                values = numbers(column(name), place)
-            made.targets[name] = values
-        return made
+                targets[name] = Value(numbers(values, place))
+        return Labeled(
+            targets=next(iter(targets.values())) if len(targets) == 1 else targets or None,
+            class_indices=class_indices,
+            classes=classes[0] if classes else (),
+            sample_weights=weights,
+        )
 
     def _classes(self, name: str) -> Sequence[str] | None:
         return self.classes.get(name) if isinstance(self.classes, Mapping) else self.classes
-
-
-@dataclass(frozen=True, slots=True)
-class Labeled:
-    """What columns became: the targets by name, the class of each record, the classes' names, and weights."""
-
-    targets: dict[str, NDArray[Any]] = field(default_factory=dict[str, NDArray[Any]])
-    class_indices: Ints | None = None
-    classes: tuple[str, ...] = ()
-    weights: NDArray[np.float32] | None = None
 
 
 def labels(values: Sequence[Any], classes: Sequence[str] | None, where: str) -> tuple[Ints, tuple[str, ...]]:
@@ -166,7 +160,7 @@ def numbers(values: Sequence[Any], where: str) -> NDArray[np.float32]:
         raise SourceError(f"{where}, row {wrong}: got {found[wrong]!r}; expected numbers") from None
 
 
-def weights(values: Sequence[Any], where: str) -> NDArray[np.float32]:
+def sample_weights(values: Sequence[Any], where: str) -> NDArray[np.float32]:
     """Weights, float32 (n,): none negative.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,25 @@ from imagefeed import _native
 from imagefeed.decode import Color
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints, Source
-from imagefeed.sources.columns import Labeled
 from imagefeed.sources.pictures import Pictures
+from imagefeed.targets import Targets, take
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labeled:
+    """What goes with the pictures of a source.
+
+    Attributes:
+        targets: As `Source.targets` gives them, for every record.
+        class_indices: The class of each record, int64 (n,); None where records have none, or several.
+        classes: The names of the classes.
+        sample_weights: How much each record counts in the loss, float32 (n,); None where all count alike.
+    """
+
+    targets: Targets = None
+    class_indices: Ints | None = None
+    classes: tuple[str, ...] = ()
+    sample_weights: NDArray[np.float32] | None = None
 
 
 class Listed(Source):
@@ -46,12 +63,11 @@ class Listed(Source):
     def read_ahead(self, indices: Ints) -> None:
         self.pictures.read_ahead(indices)
 
-    def targets(self, indices: Ints) -> Any:
-        found = {name: values[indices] for name, values in self._labeled.targets.items()}
-        return None if not found else next(iter(found.values())) if len(found) == 1 else found
+    def targets(self, indices: Ints) -> Targets:
+        return take(self._labeled.targets, indices)
 
-    def weights(self, indices: Ints) -> NDArray[np.float32] | None:
-        return None if self._labeled.weights is None else self._labeled.weights[indices]
+    def sample_weights(self, indices: Ints) -> NDArray[np.float32] | None:
+        return None if self._labeled.sample_weights is None else self._labeled.sample_weights[indices]
 
     def class_indices(self, indices: Ints) -> Ints | None:
         return None if self._labeled.class_indices is None else self._labeled.class_indices[indices]

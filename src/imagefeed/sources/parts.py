@@ -12,6 +12,7 @@ from imagefeed import _native
 from imagefeed.checks import fail
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints, Source
+from imagefeed.targets import Label, MultiLabel, Numbers, Targets, joined, named, take
 
 
 class Subset(Source):
@@ -44,11 +45,11 @@ class Subset(Source):
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
         return self.source.stage(records, self.indices[indices])
 
-    def targets(self, indices: Ints) -> Any:
+    def targets(self, indices: Ints) -> Targets:
         return self.source.targets(self.indices[indices])
 
-    def weights(self, indices: Ints) -> NDArray[np.float32] | None:
-        return self.source.weights(self.indices[indices])
+    def sample_weights(self, indices: Ints) -> NDArray[np.float32] | None:
+        return self.source.sample_weights(self.indices[indices])
 
     def class_indices(self, indices: Ints) -> Ints | None:
         return self.source.class_indices(self.indices[indices])
@@ -75,15 +76,18 @@ class Relabeled(Subset):
     def __repr__(self) -> str:
         return f"Relabeled({self._summary()})"
 
-    def targets(self, indices: Ints) -> NDArray[Any] | None:
-        old = super().targets(indices)
+    def targets(self, indices: Ints) -> Targets:
+        targets = super().targets(indices)
+        old = _label_values(targets)
+        assert old is not None  # `relabel` has seen to that
         if old.ndim == 1:
-            return self._becomes[old.astype(np.int64)].astype(old.dtype)
+            new = self._becomes[old.astype(np.int64)].astype(old.dtype)
+            return Label(new, classes=len(self.classes)) if isinstance(targets, Label) else new
         new = np.zeros((len(old), len(self.classes)), old.dtype)
         for k, number in enumerate(self._becomes.tolist()):
             if number >= 0:
                 new[:, number] = np.maximum(new[:, number], old[:, k])
-        return new
+        return MultiLabel(new) if isinstance(targets, MultiLabel) else new
 
     def class_indices(self, indices: Ints) -> Ints | None:
         old = super().class_indices(indices)
@@ -105,7 +109,7 @@ class Concat(Source):
         self.in_memory = all(source.in_memory for source in sources)
         self._ends: Ints = np.cumsum([len(source) for source in sources], dtype=np.int64)
         self._starts: Ints = self._ends - np.array([len(source) for source in sources], np.int64)
-        self._weighted = any(source.weights(np.zeros(0, np.int64)) is not None for source in sources)
+        self._weighted = any(source.sample_weights(np.zeros(0, np.int64)) is not None for source in sources)
 
     def __len__(self) -> int:
         return int(self._ends[-1])
@@ -132,23 +136,30 @@ class Concat(Source):
             records.adopt(part, places)
         return paths
 
-    def targets(self, indices: Ints) -> Any:
-        parts = [(places, source.targets(inside)) for source, places, inside in self._parts(indices)]
-        return joined(parts, len(indices))
+    def targets(self, indices: Ints) -> Targets:
+        parts = self._parts(indices)
+        if not parts:
+            return self.sources[0].targets(indices)
+        together = joined([source.targets(inside) for source, _, inside in parts])
+        return take(together, np.argsort(np.concatenate([places for _, places, _ in parts])))
 
-    def weights(self, indices: Ints) -> NDArray[np.float32] | None:
+    def sample_weights(self, indices: Ints) -> NDArray[np.float32] | None:
         if not self._weighted:
             return None
         made = np.ones(len(indices), np.float32)  # the weight of a record that has none
         for source, places, inside in self._parts(indices):
-            if (weights := source.weights(inside)) is not None:
+            if (weights := source.sample_weights(inside)) is not None:
                 made[places] = weights
         return made
 
     def class_indices(self, indices: Ints) -> Ints | None:
         if self.sources[0].class_indices(np.zeros(0, np.int64)) is None:
             return None
-        return joined([(p, source.class_indices(inside)) for source, p, inside in self._parts(indices)], len(indices))
+        made = np.empty(len(indices), np.int64)
+        for source, places, inside in self._parts(indices):
+            if (found := source.class_indices(inside)) is not None:  # as those of the first are not
+                made[places] = found
+        return made
 
     def _parts(self, indices: Ints) -> list[tuple[Source, Ints, Ints]]:
         """Each source that holds some of the records, their places among `indices`, and their indices inside it."""
@@ -211,26 +222,17 @@ def relabel(source: Source, names: Mapping[str, str | None] | Callable[[str], st
     return Relabeled(source, indices, classes, becomes)
 
 
-def joined(parts: Sequence[tuple[Ints, Any]], count: int) -> Any:
-    """Targets of several parts as one, each in its places."""
-    first = parts[0][1] if parts else None
-    if first is None:
-        return None
-    if isinstance(first, dict):
-        names: list[str] = list(first)  # pyright: ignore[reportUnknownArgumentType]
-        return {name: joined([(places, values[name]) for places, values in parts], count) for name in names}
-    made = np.empty((count, *first.shape[1:]), np.result_type(*(values.dtype for _, values in parts)))
-    for places, values in parts:
-        made[places] = values
-    return made
-
-
 def _check_labels(source: Source) -> None:
-    targets = source.targets(np.zeros(0, np.int64))
-    rows = isinstance(targets, np.ndarray) and targets.ndim == 2 and targets.shape[1] == len(source.classes)
-    numbers = isinstance(targets, np.ndarray) and targets.ndim == 1
-    if not (rows or numbers):
+    values = _label_values(source.targets(np.zeros(0, np.int64)))
+    if values is None or values.ndim > 2 or (values.ndim == 2 and values.shape[1] != len(source.classes)):
         raise SourceError(f"map_labels: the targets of {source!r} are not the numbers or rows of its classes")
+
+
+def _label_values(targets: Targets) -> NDArray[Any] | None:
+    """The numbers or rows of classes that targets are; None if they are something else."""
+    if isinstance(targets, Label | MultiLabel):
+        return targets.values
+    return targets if isinstance(targets, np.ndarray) else None
 
 
 def _check_alike(first: Source, other: Source, number: int) -> None:
@@ -245,9 +247,11 @@ def _check_alike(first: Source, other: Source, number: int) -> None:
         raise SourceError(f"concat: sources[{number}] has {kinds[1]} for targets, but sources[0] has {kinds[0]}")
 
 
-def _kind(targets: Any) -> str:
-    if targets is None:
-        return "nothing"
-    if isinstance(targets, dict):
-        return "a dict of " + ", ".join(sorted(targets))  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
-    return f"rows of {targets.shape[1:]}" if targets.ndim > 1 else "one number for each"
+def _kind(targets: Targets) -> str:
+    """What targets are, for the comparison with others and for messages."""
+    kinds: list[str] = []
+    for name, one in named(targets).items():
+        shape: tuple[int, ...] = np.shape(one.values) if isinstance(one, Numbers) else getattr(one, "shape", ())
+        rows = f" of rows {shape[1:]}" if len(shape) > 1 else ""
+        kinds.append(f"{name}: " * bool(name) + type(one).__name__ + rows)
+    return ", ".join(kinds) or "nothing"

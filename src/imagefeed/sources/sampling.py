@@ -13,6 +13,7 @@ from imagefeed.errors import SourceError
 from imagefeed.sources.base import Source
 from imagefeed.sources.parts import Subset
 from imagefeed.sources.split import check_seed
+from imagefeed.targets import Numbers, Targets, named, renamed, take
 
 Keep: TypeAlias = Sequence[bool] | NDArray[np.bool_] | Callable[[str, Any], bool]
 To: TypeAlias = Literal["largest", "smallest"]
@@ -75,8 +76,10 @@ def _counted(source: Source, what: str) -> dict[str, int]:
     return source.class_counts
 
 
-def _one(targets: Any, index: int) -> Any:
-    """What goes with one record."""
-    if targets is None:
-        return None
-    return {name: values[index] for name, values in targets.items()} if isinstance(targets, dict) else targets[index]  # pyright: ignore[reportUnknownVariableType]
+def _one(targets: Targets, index: int) -> Any:
+    """What goes with one record: a number or a row, or a `Target` for one picture; a dict of several."""
+    found: dict[str, Any] = {}
+    for name, one in named(take(targets, np.array([index]))).items():
+        values: Any = one.values if isinstance(one, Numbers) else one
+        found[name] = values[0] if isinstance(values, np.ndarray) else values
+    return renamed(found, targets)
