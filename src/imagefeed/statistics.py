@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 from imagefeed.checks import check_choice, check_number, fail
 from imagefeed.errors import SpecError
 
+if TYPE_CHECKING:
+    from imagefeed.pipeline import Pipeline
+    from imagefeed.sources import Source
+
+Per: TypeAlias = Literal["channel", "pixel"]
 Method: TypeAlias = Literal["zca", "pca"]
 
 _MOST_SHOWN = 32  # values of an array, in a repr
@@ -102,6 +107,72 @@ class Statistics:
             raise fail("Statistics.whitening", matrix.shape, "expected a square matrix")
         if not isinstance(self.covariance, Covariance | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise fail("Statistics.covariance", self.covariance, "expected a Covariance")
+
+    @classmethod
+    def fit(
+        cls,
+        source: Source | NDArray[Any],
+        pipeline: Pipeline | None = None,
+        *,
+        per: Per | None = None,
+        whiten: Method | None = None,
+        draws: int = 0,
+        rank: int | None = None,
+        memory: int = 4 << 30,
+        seed: int = 0,
+        batch_size: int | None = None,
+        threads: int | Literal["auto"] = "auto",
+        progress: bool = True,
+    ) -> Statistics:
+        """Measure the pictures of a source as a pipeline makes them, without holding more than a few of them.
+
+            >>> from imagefeed import Pipeline, Resize, Statistics
+            >>> statistics = Statistics.fit(photos, Pipeline([Resize((32, 32))]))
+            >>> statistics.count, statistics.mean.shape
+            (12, (1, 1, 3))
+
+        Moments of each batch are merged in double precision (Chan, Golub and LeVeque, "Algorithms for computing the
+        sample variance", 1983), so neither the chunks nor the threads matter to 1e-6.
+
+        A whitening is exact where the d x d covariance of pictures of d values fits into `memory`, with what its
+        decomposition needs: 40 d² bytes. Above that its `rank` largest directions are found by a randomized sketch,
+        refined by a second pass over the pictures (Halko, Martinsson and Tropp, "Finding structure with randomness",
+        2011); how much of the variance they hold is `statistics.covariance.explained`, exactly.
+
+        Args:
+            source: The pictures: a source, or an array as for `arrays`.
+            pipeline: What is done to them before they are measured; nothing by default. Where it ends in Rescale, so
+                must the one that these statistics are used in.
+            per: One mean and deviation per "channel", or one at every "pixel"; by default per channel, and for a
+                whitening at every pixel.
+            whiten: What to measure the covariance for: "zca" or "pca" whitening; None for neither.
+            draws: How often each picture is drawn from a random pipeline; 0 to measure its deterministic form.
+            rank: How many directions to hold at most; None for all where that fits the memory, and else 512.
+            memory: How many bytes to use at most for the covariance.
+            seed: Of the draws, and of the sketch.
+            batch_size: How many pictures are measured at once; None for as many as make 16 MiB, or 64 for a whitening.
+            threads: As for `Loader`.
+            progress: Whether to show a bar, where there is a terminal.
+
+        Raises:
+            SpecError: An argument has a value that it cannot have, or a whitening does not fit into the memory.
+            PlanError: The pictures do not come out in one size.
+        """
+        from imagefeed.fitting import fit  # a door: it needs the loader, which stands above this value
+
+        return fit(
+            source,
+            pipeline,
+            per=per,
+            whiten=whiten,
+            draws=draws,
+            rank=rank,
+            memory=memory,
+            seed=seed,
+            batch_size=batch_size,
+            threads=threads,
+            progress=progress,
+        )
 
     @property
     def arrays(self) -> dict[str, NDArray[np.floating]]:
