@@ -35,6 +35,13 @@ Block philox(Block counter, std::uint64_t key0, std::uint64_t key1) {
     return counter;
 }
 
+// The finalizer of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
+inline std::uint64_t mix(std::uint64_t v) {
+    v = (v ^ v >> 30) * 0xBF58476D1CE4E5B9ULL;
+    v = (v ^ v >> 27) * 0x94D049BB133111EBULL;
+    return v ^ v >> 31;
+}
+
 inline double to_unit(std::uint64_t word) { return static_cast<double>(word >> 11) * 0x1.0p-53; }
 
 // NumPy's generator counts before it draws, so its first block, and ours, has counter one.
@@ -61,6 +68,26 @@ void fill_uniform_steps(Key key, const std::int64_t* steps, const std::int64_t* 
             fill_row(key, static_cast<std::uint64_t>(steps[k]), records[row], count, out);
             out += count;
         }
+    }
+}
+
+void shuffle(const std::int64_t* positions, std::size_t rows, std::uint64_t count, const std::uint64_t* keys,
+             std::size_t rounds, std::int64_t* out) {
+    int half_bits = 1;
+    while (half_bits < 31 && std::uint64_t{1} << (2 * half_bits) < count) ++half_bits;
+    const std::uint64_t mask = (std::uint64_t{1} << half_bits) - 1;
+    for (std::size_t row = 0; row < rows; ++row) {
+        auto value = static_cast<std::uint64_t>(positions[row]);
+        do {
+            std::uint64_t left = value >> half_bits, right = value & mask;
+            for (std::size_t k = 0; k < rounds; ++k) {
+                const std::uint64_t next = left ^ (mix(right ^ keys[k]) & mask);
+                left = right;
+                right = next;
+            }
+            value = left << half_bits | right;
+        } while (value >= count);
+        out[row] = static_cast<std::int64_t>(value);
     }
 }
 

@@ -22,4 +22,11 @@ void fill_uniform(Key key, std::uint64_t step, const std::int64_t* records, std:
 void fill_uniform_steps(Key key, const std::int64_t* steps, const std::int64_t* counts, std::size_t step_count,
                         const std::int64_t* records, std::size_t rows, double* out);
 
+// What stands at some positions of a shuffled range(count). A Feistel network over twice `half_bits` bits, the smallest
+// number of them that holds `count`, is a permutation; walking on along its cycle until the value falls below `count` makes
+// it one of range(count) (Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). Positions must lie below
+// `count`, at most 2^62.
+void shuffle(const std::int64_t* positions, std::size_t rows, std::uint64_t count, const std::uint64_t* keys,
+             std::size_t rounds, std::int64_t* out);
+
 }  // namespace imagefeed

@@ -36,6 +36,44 @@ def test_a_position_can_be_asked_for_by_itself(count: int, data: st.DataObject) 
     assert some.tolist() == [whole[k] for k in positions]
 
 
+def defined(positions: list[int], count: int, seed: int, epoch: int) -> list[int]:
+    """The order as its definition reads: a Feistel network of six rounds, walked along until below the count."""
+    half = max(1, (max(count - 1, 1).bit_length() + 1) // 2)
+    keys = [int(key) for key in np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(6)]
+
+    def mix(value: int) -> int:
+        value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+        value = (value ^ value >> 27) * 0x94D049BB133111EB % 2**64
+        return value ^ value >> 31
+
+    def encrypted(value: int) -> int:
+        left, right = value >> half, value % 2**half
+        for key in keys:
+            left, right = right, left ^ mix(right ^ key) % 2**half
+        return left << half | right
+
+    found = []
+    for value in positions:
+        value = encrypted(value)
+        while value >= count:
+            value = encrypted(value)
+        found.append(value)
+    return found
+
+
+@settings(deadline=None)
+@given(st.one_of(st.integers(1, 300), st.integers(1, 2**62)), st.integers(0, 2**64 - 1), st.data())
+def test_the_order_is_the_one_that_is_defined(count: int, seed: int, data: st.DataObject) -> None:
+    positions = data.draw(st.lists(st.integers(0, count - 1), max_size=6))
+    found = shuffled(np.array(positions, np.int64), count, seed=seed, epoch=3)
+    assert found.tolist() == defined(positions, count, seed, 3)
+
+
+def test_a_position_outside_is_refused() -> None:
+    with pytest.raises(ValueError, match="below count"):
+        shuffled(np.array([5]), 5, seed=0, epoch=0)
+
+
 def test_orders_differ_by_seed_and_by_epoch() -> None:
     orders = {tuple(order(50, seed, epoch)) for seed in range(8) for epoch in range(8)}
     assert len(orders) == 64

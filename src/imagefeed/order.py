@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed import rng
+from imagefeed import _native, rng
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -156,25 +156,5 @@ def shuffled(positions: NDArray[np.int64], count: int, *, seed: int, epoch: int)
     Returns:
         int64 (n,).
     """
-    half = max(1, (max(count - 1, 1).bit_length() + 1) // 2)
     keys = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(ROUNDS)
-    values = _encrypt(positions.astype(np.uint64), half, keys)
-    while (outside := np.flatnonzero(values >= count)).size:
-        values[outside] = _encrypt(values[outside], half, keys)
-    return values.astype(np.int64)
-
-
-def _encrypt(values: NDArray[np.uint64], half: int, keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    mask = np.uint64((1 << half) - 1)
-    shift = np.uint64(half)
-    left, right = values >> shift, values & mask
-    for key in keys:
-        left, right = right, left ^ (_mix(right ^ key) & mask)
-    return left << shift | right
-
-
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finalizer of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    return _native.shuffled(np.ascontiguousarray(positions), count, keys)
