@@ -36,6 +36,18 @@ struct Planes {
     float* channel(int c) const { return data + c * stride; }
 };
 
+// What the random numbers of one channel of a row depend on.
+struct NoiseKey {
+    std::uint32_t seed0, seed1;
+    std::int32_t row, channel;
+};
+
+// By how much the places that a row reads lie beside its own pixels, in index coordinates; whole blocks.
+struct FieldRow {
+    const float *x, *y;
+    int line;
+};
+
 struct Kernels {
     const char* name;
 
@@ -78,6 +90,28 @@ struct Kernels {
     void (*store_rgb)(Planes pixels, const float* scale, const float* bias, Dtype dtype, int count, void* out);
     // After the last store of a record, before another thread may look at it.
     void (*publish)();
+
+    // Effects, in place. `hue` is in sixths of a turn, from 0 to 6; saturation and value are a power and a factor.
+    void (*hsv)(Planes pixels, float hue, const float* saturation, const float* value, int count);
+    void (*value_curve)(float* plane, const float* value, int count);
+    // Rows of random numbers, and what they do to a row of pixels.
+    void (*normal_row)(const NoiseKey&, int count, float* out);
+    void (*uniform_row)(const NoiseKey&, int count, float* out);
+    void (*add_gaussian)(float* plane, const float* normal, float deviation, int count);
+    void (*add_poisson)(float* plane, const float* normal, float photons, int count);
+    void (*add_impulses)(float* plane, const float* uniform, float share, int count);
+
+    // Levels, packed as they are stored. Tables are 256 levels each; counts are pixels, or samples for `lookup`.
+    void (*rgb_to_planes)(const std::uint8_t* in, int count, Planes out);
+    void (*u8_to_f32)(const std::uint8_t* in, int count, float* out);
+    void (*lookup)(const std::uint8_t* in, const std::uint8_t* table, int count, std::uint8_t* out);
+    void (*lookup_rgb)(const std::uint8_t* in, const std::uint8_t* tables, int count, std::uint8_t* out);
+    void (*reverse_rgb)(const std::uint8_t* in, int count, std::uint8_t* out);
+    // Of each sample and those `step` samples apart on `side` rows, side of them from rows[k] on; side is 3, 5 or 7. Reads
+    // and writes up to 63 samples past `count`.
+    void (*median)(const std::uint8_t* const* rows, int side, int step, int count, std::uint8_t* out);
+    // As warp_bilinear and warp_nearest, at any places.
+    void (*remap)(const Picture&, const FieldRow&, bool bilinear, Border, const float* fill, int count, Planes out);
 };
 
 const Kernels& portable_kernels();

@@ -606,6 +606,8 @@ void store_rgb(Planes pixels, const float* scale, const float* bias, Dtype dtype
 
 #include "scan.inl"
 
+#include "effects.inl"
+
 // ---------------------------------------------------------------------------------------------- the table
 
 constexpr Kernels make_table(const char* name) {
@@ -632,6 +634,20 @@ constexpr Kernels make_table(const char* name) {
     k.store_plane = store_plane;
     k.store_rgb = store_rgb;
     k.publish = Vec::publish;
+    k.hsv = hsv;
+    k.value_curve = value_curve;
+    k.normal_row = normal_row;
+    k.uniform_row = uniform_row;
+    k.add_gaussian = add_gaussian;
+    k.add_poisson = add_poisson;
+    k.add_impulses = add_impulses;
+    k.rgb_to_planes = rgb_to_planes;
+    k.u8_to_f32 = u8_to_f32;
+    k.lookup = lookup;
+    k.lookup_rgb = lookup_rgb;
+    k.reverse_rgb = reverse_rgb;
+    k.median = median;
+    k.remap = remap;
     return k;
 }
 

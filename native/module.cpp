@@ -252,6 +252,100 @@ struct PyProgram {
         last_pass().points.push_back(point);
     }
 
+    using Mask = std::optional<Array<bool, 1>>;
+
+    // Work that is done to some records only.
+    Active active(const Mask& mask) {
+        if (!mask) return {};
+        const Rows<bool> rows = take(*mask, 1);
+        static_assert(sizeof(bool) == 1, "a mask is bytes");
+        return {{reinterpret_cast<const std::uint8_t*>(rows.data), rows.stride}};
+    }
+
+    PointSpec& new_point(PointSpec::Kind kind, const Mask& mask) {
+        PointSpec point{};
+        point.kind = kind;
+        point.active = active(mask);
+        last_pass().points.push_back(point);
+        return last_pass().points.back();
+    }
+
+    void hsv(Array<float, 1> hue, Array<float, 2> saturation, Array<float, 2> value, Mask mask) {
+        PointSpec& point = new_point(PointSpec::Kind::hsv, mask);
+        point.hue = take(hue, 1);
+        point.saturation = take(saturation, 2);
+        point.value = take(value, 2);
+    }
+
+    void noise(int kind, Array<std::int64_t, 1> seed, Array<float, 1> strength, bool shared, Mask mask) {
+        if (kind < 0 || kind > static_cast<int>(PointSpec::Noise::impulse)) throw nb::value_error("unknown noise");
+        PointSpec& point = new_point(PointSpec::Kind::noise, mask);
+        point.noise = static_cast<PointSpec::Noise>(kind);
+        point.seed = take(seed, 1);
+        point.strength = take(strength, 1);
+        point.shared = shared;
+    }
+
+    void erase(Array<std::int64_t, 3> boxes, std::optional<float> fill, Array<std::int64_t, 1> seed, Mask mask) {
+        PointSpec& point = new_point(PointSpec::Kind::erase, mask);
+        point.boxes = take(boxes, 4 * boxes.shape(1));
+        point.box_count = static_cast<int>(boxes.shape(1));
+        point.random_fill = !fill.has_value();
+        point.fill = fill.value_or(0.0f);
+        point.seed = take(seed, 1);
+    }
+
+    // A head begins a pass of its own.
+    HeadSpec& new_head(HeadSpec::Kind kind, const Mask& mask) {
+        const PassSpec& last = last_pass();
+        if (last.has_warp || last.head.kind != HeadSpec::Kind::none || !last.points.empty()) begin_pass();
+        HeadSpec& head = last_pass().head;
+        head.kind = kind;
+        head.active = active(mask);
+        return head;
+    }
+
+    void remap(Array<float, 4> field, bool smooth, bool bilinear, int border, float fill, Mask mask) {
+        if (border < static_cast<int>(Border::constant) || border > static_cast<int>(Border::wrap)) throw nb::value_error("unknown border");
+        if (field.shape(1) < 2 || field.shape(2) < 2 || field.shape(3) != 2 || field.shape(1) > 4096 || field.shape(2) > 4096)
+            throw nb::value_error("a field has 2 to 4096 rows and columns of nodes (x, y)");
+        HeadSpec& head = new_head(HeadSpec::Kind::remap, mask);
+        head.values = take(field, field.shape(1) * field.shape(2) * 2);
+        head.rows = static_cast<int>(field.shape(1));
+        head.columns = static_cast<int>(field.shape(2));
+        head.smooth = smooth;
+        head.interpolation = bilinear ? Interpolation::bilinear : Interpolation::nearest;
+        head.border = static_cast<Border>(border);
+        head.fill = fill;
+    }
+
+    void filter(Array<float, 3> kernel, bool separable, Mask mask) {
+        const std::size_t rows = kernel.shape(1), columns = kernel.shape(2);
+        if (rows != (separable ? 2 : columns) || columns % 2 == 0 || columns > 4095) throw nb::value_error("a kernel is odd, and square or a pair");
+        HeadSpec& head = new_head(HeadSpec::Kind::filter, mask);
+        head.values = take(kernel, rows * columns);
+        head.rows = static_cast<int>(rows);
+        head.columns = static_cast<int>(columns);
+        head.separable = separable;
+    }
+
+    void median(Array<std::int64_t, 1> size, Mask mask) { new_head(HeadSpec::Kind::median, mask).numbers = take(size, 1); }
+    void jpeg(Array<std::int64_t, 1> quality, Mask mask) { new_head(HeadSpec::Kind::jpeg, mask).numbers = take(quality, 1); }
+
+    void histogram(bool equalize, Array<float, 1> cutoff, Mask mask) {
+        HeadSpec& head = new_head(HeadSpec::Kind::histogram, mask);
+        head.equalize = equalize;
+        head.values = take(cutoff, 1);
+    }
+
+    void clahe(Array<float, 1> limit, int rows, int columns, Mask mask) {
+        if (rows < 1 || columns < 1 || rows > 1024 || columns > 1024) throw nb::value_error("1 to 1024 rows and columns of tiles");
+        HeadSpec& head = new_head(HeadSpec::Kind::clahe, mask);
+        head.values = take(limit, 1);
+        head.rows = rows;
+        head.columns = columns;
+    }
+
     void store(int dtype, int layout, std::vector<float> scale, std::vector<float> bias, bool reverse = false) {
         program->store.reverse = reverse;
         program->store.dtype = static_cast<Dtype>(dtype);
@@ -569,6 +663,15 @@ NB_MODULE(_native, m) {
         .def("weigh_gray", [](PyProgram& self) { self.program->weigh_gray = true; })
         .def("color_matrix", &PyProgram::color_matrix, "matrix"_a, "low"_a, "high"_a, "diagonal"_a)
         .def("lut", &PyProgram::lut, "table"_a)
+        .def("hsv", &PyProgram::hsv, "hue"_a, "saturation"_a, "value"_a, "mask"_a.none())
+        .def("noise", &PyProgram::noise, "kind"_a, "seed"_a, "strength"_a, "shared"_a, "mask"_a.none())
+        .def("erase", &PyProgram::erase, "boxes"_a, "fill"_a.none(), "seed"_a, "mask"_a.none())
+        .def("remap", &PyProgram::remap, "field"_a, "smooth"_a, "bilinear"_a, "border"_a, "fill"_a, "mask"_a.none())
+        .def("filter", &PyProgram::filter, "kernel"_a, "separable"_a, "mask"_a.none())
+        .def("median", &PyProgram::median, "size"_a, "mask"_a.none())
+        .def("jpeg", &PyProgram::jpeg, "quality"_a, "mask"_a.none())
+        .def("histogram", &PyProgram::histogram, "equalize"_a, "cutoff"_a, "mask"_a.none())
+        .def("clahe", &PyProgram::clahe, "limit"_a, "rows"_a, "columns"_a, "mask"_a.none())
         .def("store", &PyProgram::store, "dtype"_a, "layout"_a, "scale"_a, "bias"_a, "reverse"_a = false)
         .def("store_each", &PyProgram::store_each, "scale"_a, "bias"_a)
         .def("whiten", &PyProgram::whiten, "analysis"_a, "synthesis"_a.none(), "rest"_a);

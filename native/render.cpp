@@ -6,7 +6,9 @@
 #include <cstring>
 #include <string>
 
+#include "levels.hpp"
 #include "orient.hpp"
+#include "rows.hpp"
 
 namespace imagefeed {
 namespace {
@@ -70,50 +72,6 @@ bool find_margin(const Program& program, std::size_t row, int denominator, int h
     return margin.left + margin.top + margin.right + margin.bottom > 0;
 }
 
-// A row of a picture as it is, without a warp.
-void plain_row(const Picture& in, int y, Planes out) {
-    const std::uint8_t* const row = in.data + (y - in.held.y0) * in.row_stride;
-    const int count = in.held.width();
-    if (in.samples == Samples::color8x4) {
-        kernels().u8x4_to_planes(row, count, out);
-    } else if (in.samples == Samples::gray8) {
-        const float one = 1.0f;
-        kernels().vertical_u8(&row, &one, 1, count, out.data);
-    } else {
-        for (int c = 0; c < in.channels; ++c)
-            std::memcpy(out.channel(c), row + c * in.plane_stride, static_cast<std::size_t>(count) * sizeof(float));
-    }
-}
-
-// A table's levels as floats, `channels` x 256.
-void expand_table(const PointSpec& point, std::size_t row, std::size_t channels, float* table) {
-    const std::uint8_t* const levels = point.table.at(row);
-    const auto columns = static_cast<std::size_t>(point.table_channels);
-    for (std::size_t c = 0; c < channels; ++c)
-        for (std::size_t i = 0; i < 256; ++i) *table++ = levels[i * columns + std::min(c, columns - 1)];
-}
-
-void apply_point(const PointSpec& point, std::size_t row, int channels, int count, const float* table, Planes pixels) {
-    const Kernels& k = kernels();
-    if (point.kind == PointSpec::Kind::lut) {
-        for (int c = 0; c < channels; ++c) k.lut(pixels.channel(c), table + 256 * c, count);
-        return;
-    }
-    const float *const m = point.matrix.at(row), *const low = point.low.at(row), *const high = point.high.at(row);
-    if (point.kind == PointSpec::Kind::color_matrix) {
-        if (channels == 1) {  // gray is the color (g, g, g), of whose result red is kept
-            k.color_scale(pixels.channel(0), m[0] + m[1] + m[2], m[3], low[0], high[0], count);
-        } else {
-            k.color_matrix(pixels, m, low, high, count);
-        }
-        return;
-    }
-    for (int c = 0; c < channels; ++c) {
-        const int d = std::min(c, 2);
-        k.color_scale(pixels.channel(c), m[5 * d], m[4 * d + 3], low[d], high[d], count);
-    }
-}
-
 // Luma of ITU-R BT.601 in 16-bit fixed point, rounded half up: what Pillow's convert("L") does to RGB.
 void weigh_gray(Picture& picture, Buffer& memory) {
     const auto columns = static_cast<std::size_t>(picture.held.width()), rows = static_cast<std::size_t>(picture.held.height());
@@ -140,6 +98,25 @@ Status check_units(const Program& program, const Slot& slot) {
     if (each.scale != nullptr && (each.height != slot.height || each.width != slot.width || (each.channels != 1 && each.channels != slot.channels)))
         return Status::fail(Fault::plan, "the statistics are of pictures of " + describe(each.height, each.width) + "x" + std::to_string(each.channels) + ", but this one comes out as " + shape);
     return Status::ok();
+}
+
+// Whether what is stored are the levels themselves, packed.
+bool stores_levels(const StoreSpec& store, int channels) {
+    if (store.reverse || store.each.scale != nullptr) return false;
+    if (store.dtype != Dtype::uint8 || (store.layout != Layout::nhwc && channels > 1)) return false;
+    for (int c = 0; c < channels; ++c)
+        if (store.scale[c] != 1.0f || store.bias[c] != 0.0f) return false;
+    return true;
+}
+
+// Whether the first pass reads pixels as they are stored, and samples nothing in between.
+bool reads_levels(const Program& program, std::size_t row) {
+    if (program.resize.size.data != nullptr || program.passes.empty()) return false;
+    const PassSpec& first = program.passes[0];
+    if (!first.has_warp) return true;
+    Warp warp{};
+    Move move;
+    return make_warp(first.warp, row, 1, true, warp).is_ok() && as_move(warp, move);
 }
 
 std::size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::uint8 ? 1 : dtype == Dtype::float16 ? 2 : 4; }
@@ -196,6 +173,18 @@ Status Renderer::load(const Record& record, const Program& program, std::size_t 
     denominator = 1;
     if (!record.status.is_ok()) return record.status;
     Region seen = region_of(program, row, record.height(), record.width());
+    if (record.kind == RecordKind::array && record.array.dtype == Dtype::uint8 && reads_levels(program, row)) {
+        const ArrayView& array = record.array;
+        picture = Picture{};
+        picture.samples = Samples::levels8;
+        picture.data = array.data;
+        picture.row_stride = array.row_stride;
+        picture.channels = array.channels;
+        picture.width = array.width;
+        picture.height = array.height;
+        picture.held = {0, 0, array.width, array.height};
+        return Status::ok();
+    }
     if (record.kind == RecordKind::array) {
         Margin margin;
         Warp warp{};
@@ -307,24 +296,64 @@ void Renderer::whiten(const float* rows, std::size_t count, const Program& progr
     for (Buffer* buffer : {&whitened_, &planes_}) buffer->trim(kKeptMemory);
 }
 
-Status Renderer::run_pass(const Picture& in, const PassSpec& pass, std::size_t row, int denominator,
-                          const Program& program, const Slot* slot, Picture& out, Buffer& memory) {
+// Packed levels that are moved and replaced, and stay levels.
+Status Renderer::run_levels(const Picture& in, const Warp* warp, const Points& points, const Slot* slot, Picture& out, Buffer& memory) {
+    const int height = warp != nullptr ? warp->height : in.height, width = warp != nullptr ? warp->width : in.width;
+    const int channels = in.channels;
+    if (slot != nullptr) {
+        out = in;
+        out.row_stride = static_cast<std::ptrdiff_t>(width) * channels;
+        out.data = static_cast<const std::uint8_t*>(slot->data);
+        out.width = width;
+        out.height = height;
+        out.held = {0, 0, width, height};
+    } else {
+        out = new_levels(height, width, channels, memory);
+    }
+    auto* const pixels = const_cast<std::uint8_t*>(out.data);
+    std::uint8_t tables[256 * kMaxChannels];
+    points.make_tables(tables);
+    const bool plain = tables_are_plain(tables, channels);
+    Move move{};
+    if (warp != nullptr && as_move(*warp, move)) move_pixels(in, *warp, move, pixels, out.row_stride);
+    for (int y = 0; y < height; ++y) {
+        std::uint8_t* const to = pixels + y * out.row_stride;
+        const std::uint8_t* const from = warp != nullptr ? to : in.data + y * in.row_stride;
+        if (!plain) replace_levels(from, tables, width, channels, to);
+        else if (from != to) std::memcpy(to, from, static_cast<std::size_t>(width) * static_cast<std::size_t>(channels));
+    }
+    points.paint(pixels, out.row_stride, height, width);
+    return Status::ok();
+}
+
+Status Renderer::run_pass(Picture in, const PassSpec& pass, bool first, std::size_t row, int denominator, const Program& program,
+                          const Slot* slot, Picture& out, Buffer& memory) {
+    Head head(pass.head, row, head_);
+    if (Status status = head.prepare(in, decoder_); !status.is_ok()) return status;
+    if (Status status = Points::check(pass, row, in.channels); !status.is_ok()) return status;
+    const Points points(pass, row, in.channels, points_);
     Warp warp{};
-    warp.height = in.height;
-    warp.width = in.width;
+    warp.height = in.held.height();
+    warp.width = in.held.width();
     Picture shrunk;
+    Move move{};
     if (pass.has_warp) {
         Status status = make_warp(pass.warp, row, denominator, in.samples != Samples::planar_f32, warp);
-        if (status.is_ok()) status = Sampler::prepare(in, warp, sampler_, shrunk);
         if (!status.is_ok()) return status;
     }
-    for (const PointSpec& point : pass.points) {
-        if (point.kind == PointSpec::Kind::color_matrix && in.channels != 1 && in.channels != 3)
-            return Status::fail(Fault::plan, "colors are mixed, which takes 1 or 3 channels, but the picture has " + std::to_string(in.channels));
-    }
+    const bool moves = !pass.has_warp || (in.samples == Samples::levels8 && as_move(warp, move));
     if (slot != nullptr) {
         if (Status status = check_slot(warp.height, warp.width, in.channels, *slot); !status.is_ok()) return status;
         if (Status status = check_units(program, *slot); !status.is_ok()) return status;
+    }
+    if (in.samples == Samples::levels8 && moves && points.are_tables() &&
+        (slot != nullptr ? stores_levels(program.store, in.channels) : points.leave_levels()))
+        return run_levels(in, pass.has_warp ? &warp : nullptr, points, slot, out, memory);
+    if (pass.has_warp) {
+        // Only the stored picture is sampled as eight bits: what was made of it is numbers between levels.
+        if (first) in = to_samples(in, samples_);
+        else if (in.samples != Samples::planar_f32) in = to_planes(in, 0, samples_);
+        if (Status status = Sampler::prepare(in, warp, sampler_, shrunk); !status.is_ok()) return status;
     }
     // One block more than a row: samplers write whole blocks.
     const auto padded = static_cast<std::size_t>(round_up(warp.width, kBlock) + kBlock);
@@ -332,22 +361,18 @@ Status Renderer::run_pass(const Picture& in, const PassSpec& pass, std::size_t r
     const auto lines = static_cast<std::size_t>(warp.height);
     const std::size_t plane = slot != nullptr ? padded : checked_product(padded, lines);
     float* const pixels = (slot != nullptr ? planes_ : memory).reserve<float>(checked_product(plane, std::max<std::size_t>(channels, 3)));
-    const std::size_t table_size = 256 * channels;
-    float* const tables = table_.reserve<float>(table_size * pass.points.size());
-    for (std::size_t k = 0; k < pass.points.size(); ++k) {
-        if (pass.points[k].kind == PointSpec::Kind::lut) expand_table(pass.points[k], row, channels, tables + k * table_size);
-    }
     std::optional<Sampler> sampler;
     if (pass.has_warp) sampler.emplace(in, warp, sampler_, shrunk);
     for (int y = 0; y < warp.height; ++y) {
         const Planes line{pixels + (slot != nullptr ? 0 : static_cast<std::size_t>(y) * padded), static_cast<std::ptrdiff_t>(plane)};
         if (sampler) {
             sampler->row(y, line);
+        } else if (head.has_rows()) {
+            head.row(y, line);
         } else {
             plain_row(in, y, line);
         }
-        for (std::size_t k = 0; k < pass.points.size(); ++k)
-            apply_point(pass.points[k], row, in.channels, warp.width, tables + k * table_size, line);
+        points.apply(y, warp.width, line);
         if (slot != nullptr) store_row(line, y, program.store, *slot);
     }
     out = Picture{};
@@ -373,12 +398,12 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
     for (std::size_t k = 0; status.is_ok() && k < program.passes.size(); ++k) {
         const bool last = k + 1 == program.passes.size();
         Picture out;
-        status = run_pass(picture, program.passes[k], row, k == 0 ? denominator : 1, program, last ? &slot : nullptr, out,
+        status = run_pass(picture, program.passes[k], k == 0, row, k == 0 ? denominator : 1, program, last ? &slot : nullptr, out,
                           intermediate_[k % 2]);
         picture = out;
     }
     kernels().publish();
-    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &intermediate_[0], &intermediate_[1]}) buffer->trim(kKeptMemory);
+    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &samples_, &head_.levels, &head_.made, &head_.work, &head_.samples, &head_.planes, &intermediate_[0], &intermediate_[1]}) buffer->trim(kKeptMemory);
     return status;
 }
 

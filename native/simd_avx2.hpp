@@ -222,6 +222,79 @@ struct Vec {
         const __m256i both = _mm256_add_epi32(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
         _mm256_storeu_ps(out, _mm256_mul_ps(_mm256_cvtepi32_ps(both), _mm256_set1_ps(kFixedToLevel)));
     }
+
+    static F div(F a, F b) { return _mm256_div_ps(a, b); }
+    static F sqrt(F v) { return _mm256_sqrt_ps(v); }
+    static M less(F a, F b) { return {_mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_LT_OQ))}; }
+    static I bits(F v) { return _mm256_castps_si256(v); }
+    static F from_bits(I v) { return _mm256_castsi256_ps(v); }
+    static I bit_and(I a, I b) { return _mm256_and_si256(a, b); }
+    static I bit_or(I a, I b) { return _mm256_or_si256(a, b); }
+    static I bit_xor(I a, I b) { return _mm256_xor_si256(a, b); }
+    template <int N>
+    static I shift_left(I v) {
+        return _mm256_slli_epi32(v, N);
+    }
+    template <int N>
+    static I shift_right(I v) {
+        return _mm256_srli_epi32(v, N);
+    }
+    static void mul_wide(I a, std::uint32_t by, I& high, I& low) {
+        const I factor = _mm256_set1_epi32(static_cast<std::int32_t>(by));
+        const I even = _mm256_mul_epu32(a, factor), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), factor);
+        high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+        low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+    }
+
+    static constexpr int bytes = 32;
+    struct B {
+        __m256i v;
+    };
+    static B load_bytes(const std::uint8_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+    static void store_bytes(std::uint8_t* p, B v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v.v); }
+    static B min(B a, B b) { return {_mm256_min_epu8(a.v, b.v)}; }
+    static B max(B a, B b) { return {_mm256_max_epu8(a.v, b.v)}; }
+    struct Table {
+        const std::uint8_t* levels;
+    };
+    static Table load_table(const std::uint8_t* levels) { return {levels}; }
+    static B lookup(const Table& table, B at) {
+        const __m256i low = _mm256_and_si256(at.v, _mm256_set1_epi8(15));
+        const __m256i high = _mm256_and_si256(_mm256_srli_epi16(at.v, 4), _mm256_set1_epi8(15));
+        __m256i result = _mm256_setzero_si256();
+        for (int k = 0; k < 16; ++k) {
+            const __m256i part = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(table.levels + 16 * k)));
+            const __m256i here = _mm256_cmpeq_epi8(high, _mm256_set1_epi8(static_cast<char>(k)));
+            result = _mm256_or_si256(result, _mm256_and_si256(here, _mm256_shuffle_epi8(part, low)));
+        }
+        return {result};
+    }
+    static B in_turn(B r, B g, B b, int phase) {
+        const auto mask = [phase](int channel) {
+            const __m256i place = _mm256_setr_epi8(0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1);
+            return _mm256_cmpeq_epi8(place, _mm256_set1_epi8(static_cast<char>((channel - phase + 3) % 3)));
+        };
+        return {_mm256_blendv_epi8(_mm256_blendv_epi8(r.v, g.v, mask(1)), b.v, mask(2))};
+    }
+    static constexpr int reversed_pixels = 5;
+    static void reverse_rgb(const std::uint8_t* in, std::uint8_t* out) {
+        const __m128i order = _mm_setr_epi8(12, 13, 14, 9, 10, 11, 6, 7, 8, 3, 4, 5, 0, 1, 2, -1);
+        std::uint8_t pixels[16];
+        std::memcpy(pixels, in, 15);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(pixels), _mm_shuffle_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels)), order));
+        std::memcpy(out, pixels, 15);
+    }
+    static void load_rgb(const std::uint8_t* p, F& r, F& g, F& b) {
+        const I six = _mm256_setr_epi32(-1, -1, -1, -1, -1, -1, 0, 0);
+        const I bytes = _mm256_permutevar8x32_epi32(_mm256_maskload_epi32(reinterpret_cast<const int*>(p), six),
+                                                    _mm256_setr_epi32(0, 1, 2, 6, 3, 4, 5, 6));
+        const auto pick = [bytes](int c) {
+            const char a = static_cast<char>(c), d = static_cast<char>(3 + c), e = static_cast<char>(6 + c), f = static_cast<char>(9 + c);
+            const __m128i order = _mm_setr_epi8(a, -1, -1, -1, d, -1, -1, -1, e, -1, -1, -1, f, -1, -1, -1);
+            return _mm256_cvtepi32_ps(_mm256_shuffle_epi8(bytes, _mm256_broadcastsi128_si256(order)));
+        };
+        r = pick(0), g = pick(1), b = pick(2);
+    }
 };
 
 }  // namespace

@@ -219,6 +219,72 @@ struct Vec {
         const __m512i all = _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xDD));
         _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(all), _mm512_set1_ps(kFixedToLevel)));
     }
+
+    static F div(F a, F b) { return _mm512_div_ps(a, b); }
+    static F sqrt(F v) { return _mm512_sqrt_ps(v); }
+    static M less(F a, F b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+    static I bits(F v) { return _mm512_castps_si512(v); }
+    static F from_bits(I v) { return _mm512_castsi512_ps(v); }
+    static I bit_and(I a, I b) { return _mm512_and_si512(a, b); }
+    static I bit_or(I a, I b) { return _mm512_or_si512(a, b); }
+    static I bit_xor(I a, I b) { return _mm512_xor_si512(a, b); }
+    template <int N>
+    static I shift_left(I v) {
+        return _mm512_slli_epi32(v, N);
+    }
+    template <int N>
+    static I shift_right(I v) {
+        return _mm512_srli_epi32(v, N);
+    }
+    static void mul_wide(I a, std::uint32_t by, I& high, I& low) {
+        const I factor = _mm512_set1_epi32(static_cast<std::int32_t>(by));
+        const I even = _mm512_mul_epu32(a, factor), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), factor);
+        high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+        low = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+    }
+
+    static constexpr int bytes = 64;
+    struct B {
+        __m512i v;
+    };
+    static B load_bytes(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+    static void store_bytes(std::uint8_t* p, B v) { _mm512_storeu_si512(p, v.v); }
+    static B min(B a, B b) { return {_mm512_min_epu8(a.v, b.v)}; }
+    static B max(B a, B b) { return {_mm512_max_epu8(a.v, b.v)}; }
+    struct Table {
+        __m512i part[4];
+    };
+    static Table load_table(const std::uint8_t* levels) {
+        return {{_mm512_loadu_si512(levels), _mm512_loadu_si512(levels + 64), _mm512_loadu_si512(levels + 128), _mm512_loadu_si512(levels + 192)}};
+    }
+    static B lookup(const Table& table, B at) {
+        const __m512i low = _mm512_permutex2var_epi8(table.part[0], at.v, table.part[1]);
+        const __m512i high = _mm512_permutex2var_epi8(table.part[2], at.v, table.part[3]);
+        return {_mm512_mask_blend_epi8(_mm512_movepi8_mask(at.v), low, high)};
+    }
+    static B in_turn(B r, B g, B b, int phase) {
+        // Every third bit, from the channel's first place on.
+        const auto mask = [phase](int channel) { return static_cast<__mmask64>(0x9249249249249249ULL << ((channel - phase + 3) % 3)); };
+        return {_mm512_mask_blend_epi8(mask(2), _mm512_mask_blend_epi8(mask(1), r.v, g.v), b.v)};
+    }
+    static constexpr int reversed_pixels = 21;
+    static void reverse_rgb(const std::uint8_t* in, std::uint8_t* out) {
+        alignas(64) static constexpr std::uint8_t order[64] = {
+            60, 61, 62, 57, 58, 59, 54, 55, 56, 51, 52, 53, 48, 49, 50, 45, 46, 47, 42, 43, 44, 39, 40, 41, 36, 37, 38, 33, 34, 35, 30, 31,
+            32, 27, 28, 29, 24, 25, 26, 21, 22, 23, 18, 19, 20, 15, 16, 17, 12, 13, 14, 9,  10, 11, 6,  7,  8,  3,  4,  5,  0,  1,  2,  63};
+        const __mmask64 all = 0x7FFFFFFFFFFFFFFFULL;
+        _mm512_mask_storeu_epi8(out, all, _mm512_permutexvar_epi8(_mm512_load_si512(order), _mm512_maskz_loadu_epi8(all, in)));
+    }
+    static void load_rgb(const std::uint8_t* p, F& r, F& g, F& b) {
+        const I order = _mm512_setr_epi32(0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 9, 10, 11, 0);
+        const I bytes = _mm512_permutexvar_epi32(order, _mm512_maskz_loadu_epi32(0x0FFF, p));
+        const auto pick = [bytes](int c) {
+            const char a = static_cast<char>(c), d = static_cast<char>(3 + c), e = static_cast<char>(6 + c), f = static_cast<char>(9 + c);
+            const __m128i spread = _mm_setr_epi8(a, -1, -1, -1, d, -1, -1, -1, e, -1, -1, -1, f, -1, -1, -1);
+            return _mm512_cvtepi32_ps(_mm512_shuffle_epi8(bytes, _mm512_broadcast_i32x4(spread)));
+        };
+        r = pick(0), g = pick(1), b = pick(2);
+    }
 };
 
 }  // namespace

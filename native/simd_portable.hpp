@@ -145,6 +145,57 @@ struct Vec {
         for (int k = 0; k < pairs * kPairSamples; ++k) sum[k % kPairSamples / 2] += samples[k] * weights[k];
         for (int c = 0; c < 4; ++c) out[c] = static_cast<float>(sum[c]) * kFixedToLevel;
     }
+
+    static F div(F a, F b) { return a / b; }
+    static F sqrt(F v) { return std::sqrt(v); }
+    static M less(F a, F b) { return a < b; }
+    static I bits(F v) {
+        I i;
+        std::memcpy(&i, &v, 4);
+        return i;
+    }
+    static F from_bits(I v) {
+        F f;
+        std::memcpy(&f, &v, 4);
+        return f;
+    }
+    static I bit_and(I a, I b) { return a & b; }
+    static I bit_or(I a, I b) { return a | b; }
+    static I bit_xor(I a, I b) { return a ^ b; }
+    template <int N>
+    static I shift_left(I v) {
+        return static_cast<I>(static_cast<std::uint32_t>(v) << N);
+    }
+    template <int N>
+    static I shift_right(I v) {
+        return static_cast<I>(static_cast<std::uint32_t>(v) >> N);
+    }
+    // The two halves of the 64-bit products of unsigned numbers.
+    static void mul_wide(I a, std::uint32_t by, I& high, I& low) {
+        const std::uint64_t product = static_cast<std::uint64_t>(static_cast<std::uint32_t>(a)) * by;
+        high = static_cast<I>(static_cast<std::uint32_t>(product >> 32));
+        low = static_cast<I>(static_cast<std::uint32_t>(product));
+    }
+
+    static constexpr int bytes = 1;
+    using B = std::uint8_t;
+    static B load_bytes(const std::uint8_t* p) { return *p; }
+    static void store_bytes(std::uint8_t* p, B v) { *p = v; }
+    static B min(B a, B b) { return a < b ? a : b; }
+    static B max(B a, B b) { return a > b ? a : b; }
+    struct Table {
+        const std::uint8_t* levels;
+    };
+    static Table load_table(const std::uint8_t* levels) { return {levels}; }
+    static B lookup(const Table& table, B at) { return table.levels[at]; }
+    // Of bytes that belong to three channels in turn, those of channel `phase` first: each from its own vector.
+    static B in_turn(B r, B g, B b, int phase) { return phase == 0 ? r : phase == 1 ? g : b; }
+    static constexpr int reversed_pixels = 1;
+    static void reverse_rgb(const std::uint8_t* in, std::uint8_t* out) { out[0] = in[0], out[1] = in[1], out[2] = in[2]; }
+    // Packed three-byte pixels to vectors of their channels. `overread` bytes more than `lanes` pixels may be read.
+    static void load_rgb(const std::uint8_t* p, F& r, F& g, F& b) {
+        r = static_cast<F>(p[0]), g = static_cast<F>(p[1]), b = static_cast<F>(p[2]);
+    }
 };
 
 }  // namespace

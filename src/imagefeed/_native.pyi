@@ -78,6 +78,42 @@ class Program:
         diagonal: bool,
     ) -> None: ...
     def lut(self, table: NDArray[np.uint8]) -> None: ...
+    def hsv(
+        self,
+        hue: NDArray[np.float32],
+        saturation: NDArray[np.float32],
+        value: NDArray[np.float32],
+        mask: NDArray[np.bool_] | None,
+    ) -> None: ...
+    def noise(
+        self,
+        kind: int,
+        seed: NDArray[np.int64],
+        strength: NDArray[np.float32],
+        shared: bool,
+        mask: NDArray[np.bool_] | None,
+    ) -> None: ...
+    def erase(
+        self,
+        boxes: NDArray[np.int64],
+        fill: float | None,
+        seed: NDArray[np.int64],
+        mask: NDArray[np.bool_] | None,
+    ) -> None: ...
+    def remap(
+        self,
+        field: NDArray[np.float32],
+        smooth: bool,
+        bilinear: bool,
+        border: int,
+        fill: float,
+        mask: NDArray[np.bool_] | None,
+    ) -> None: ...
+    def filter(self, kernel: NDArray[np.float32], separable: bool, mask: NDArray[np.bool_] | None) -> None: ...
+    def median(self, size: NDArray[np.int64], mask: NDArray[np.bool_] | None) -> None: ...
+    def jpeg(self, quality: NDArray[np.int64], mask: NDArray[np.bool_] | None) -> None: ...
+    def histogram(self, equalize: bool, cutoff: NDArray[np.float32], mask: NDArray[np.bool_] | None) -> None: ...
+    def clahe(self, limit: NDArray[np.float32], rows: int, columns: int, mask: NDArray[np.bool_] | None) -> None: ...
     def store(
         self, dtype: int, layout: int, scale: Sequence[float], bias: Sequence[float], reverse: bool = False
     ) -> None: ...

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from imagefeed.effects import Effect
 from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, Whiten
 from imagefeed.transforms.base import Drawn, Transform
 
@@ -33,8 +34,17 @@ def op_words(op: Op, row: int) -> str:
             return f"{order}value * {_value(op.scale)} + {_value(op.bias)}"
         case Whiten():
             return f"whitening by {op.analysis.shape[1]} of {op.analysis.shape[0]} directions"
+        case Effect():
+            return _effect_words(op, row)
         case Host():
             return f"Python function {getattr(op.function, '__qualname__', op.function)}"
+
+
+def _effect_words(op: Effect, row: int) -> str:
+    if op.active is not None and not _at(op.active, row):
+        return f"{type(op).__name__.lower()}: not here"
+    values = ", ".join(f"{name} {_value(_at(getattr(op, name), row))}" for name in op.DTYPES)
+    return f"{type(op).__name__.lower()}: {values}"
 
 
 def _warp_words(warp: Warp, row: int) -> str:

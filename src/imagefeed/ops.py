@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.effects import Effect
 from imagefeed.errors import SpecError
 from imagefeed.types import Array, Border, Interpolation, Namespace
 
@@ -180,7 +181,7 @@ class Host:
         return array
 
 
-Op: TypeAlias = Warp | ColorMatrix | Lut | Normalize | Whiten | Host
+Op: TypeAlias = Warp | ColorMatrix | Lut | Normalize | Whiten | Host | Effect
 
 
 def extent_after(op: Op, extent: Extent, xp: Namespace) -> Extent:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import rng
+from imagefeed.effects import Effect
 from imagefeed.errors import ImagefeedError, PlanError, SpecError
 from imagefeed.explain import op_words, step_words
 from imagefeed.footprint import aligned, footprint
@@ -22,7 +24,7 @@ from imagefeed.transforms.base import Drawn
 from imagefeed.types import Array, Namespace, Size
 
 Ints: TypeAlias = NDArray[np.int64]
-Pointwise: TypeAlias = ColorMatrix | Lut | Normalize | Whiten
+Pointwise: TypeAlias = ColorMatrix | Lut | Normalize | Whiten | Effect
 
 # Interpolations that are defined along the axes of the source only.
 ONLY_ALIGNED = ("box", "hamming", "bicubic", "lanczos")
@@ -30,7 +32,7 @@ ONLY_ALIGNED = ("box", "hamming", "bicubic", "lanczos")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pass:
-    """At most one warp, then ops that move nothing, in order. A Normalize and then a Whiten can only be the last ops of
+    """At most one warp, then other ops, in order. A Normalize and then a Whiten can only be the last ops of
     the last pass.
     """
 
@@ -217,6 +219,8 @@ def _finished(one: Pass, sizes: Ints, count: int) -> Pass:
 
 def _finished_op(op: Pointwise, count: int) -> Pointwise:
     match op:
+        case Effect():
+            return op.in_plan(partial(_array, count=count))
         case ColorMatrix():
             matrix, low, high = (_array(a, np.float32, count) for a in (op.matrix, op.low, op.high))
             return ColorMatrix(matrix=matrix, low=low, high=high, diagonal=op.diagonal)

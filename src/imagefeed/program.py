@@ -7,6 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from imagefeed import _native
+from imagefeed.effects import (
+    Effect,
+    Erase,
+    Filter,
+    Histogram,
+    Hsv,
+    Jpeg,
+    LocalHistogram,
+    Median,
+    Noise,
+    NoiseKind,
+    Remap,
+)
 from imagefeed.errors import PlanError
 from imagefeed.ops import ColorMatrix, Lut, Normalize, Warp, Whiten
 from imagefeed.plan import Pass, Plan, Pointwise
@@ -15,6 +28,7 @@ from imagefeed.types import Dtype, Layout
 # The numbers that the native enumerations give these names.
 _INTERPOLATIONS = {None: 0, "nearest": 0, "box": 1, "bilinear": 2, "hamming": 3, "bicubic": 4, "lanczos": 5}
 _BORDERS = {None: 0, "constant": 1, "replicate": 2, "reflect": 3, "wrap": 4}
+_NOISES: dict[NoiseKind, int] = {"gaussian": 0, "poisson": 1, "impulse": 2}
 _DTYPES: dict[Dtype, int] = {"uint8": 0, "float16": 1, "float32": 2}
 _LAYOUTS: dict[Layout, int] = {"nhwc": 0, "nchw": 1}
 
@@ -52,6 +66,8 @@ def store(passes: Sequence[Pass], count: int, *, color: bool, dtype: Dtype, layo
                     result.color_matrix(op.matrix, op.low, op.high, op.diagonal)
                 case Lut():
                     result.lut(op.table)
+                case Effect():
+                    _add_effect(result, op)
                 case Normalize() | Whiten():
                     pass  # what is stored, below: they can only be the last ops
     _add_store(result, passes[-1].ops, dtype, layout)
@@ -85,3 +101,28 @@ def _add_warp(result: _native.Program, warp: Warp) -> None:
         fill,
         warp.antialias,
     )
+
+
+def _add_effect(result: _native.Program, op: Effect) -> None:
+    match op:
+        case Hsv():
+            result.hsv(op.hue, op.saturation, op.value, op.active)
+        case Noise():
+            result.noise(_NOISES[op.kind], op.seed, op.strength, op.shared, op.active)
+        case Erase():
+            result.erase(op.boxes, op.fill, op.seed, op.active)
+        case Remap():
+            bilinear = op.interpolation == "bilinear"
+            result.remap(op.field, op.smooth, bilinear, _BORDERS[op.border], float(op.fill), op.active)
+        case Filter():
+            result.filter(op.kernel, op.separable, op.active)
+        case Median():
+            result.median(op.size, op.active)
+        case Histogram():
+            result.histogram(op.kind == "equalize", op.cutoff, op.active)
+        case LocalHistogram():
+            result.clahe(op.limit, *op.tiles, op.active)
+        case Jpeg():
+            result.jpeg(op.quality, op.active)
+        case _:
+            raise PlanError(f"{type(op).__name__} has no native form")

@@ -7,6 +7,8 @@ rules.
 """
 
 from imagefeed.array_ops.base import dims, row_of
+from imagefeed.array_ops.effects import effect
+from imagefeed.array_ops.filters import displacement
 from imagefeed.array_ops.levels import color_matrix, lut, normalize, to_levels, whiten
 from imagefeed.array_ops.passes import apply, pointwise, run
 from imagefeed.array_ops.places import border_index, map_points, sample_bilinear, sample_nearest
@@ -21,6 +23,8 @@ __all__ = [
     "color_matrix",
     "copies_needed",
     "dims",
+    "displacement",
+    "effect",
     "lut",
     "map_points",
     "normalize",

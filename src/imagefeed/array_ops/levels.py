@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from imagefeed.array_ops.base import dims
+from imagefeed.errors import PlanError
 from imagefeed.ops import ColorMatrix, Lut, Normalize, Whiten
 from imagefeed.types import Array, Namespace
 
@@ -29,6 +30,8 @@ def color_matrix(images: Array, op: ColorMatrix, xp: Namespace) -> Array:
             xp.stack([a[:, k] for k in pick], axis=-1)[:, None, None, :] for a in (matrix[:, :, 3], low, high)
         )
         return xp.minimum(xp.maximum(images * scale[:, None, None, :] + shift, low), high)
+    if channels not in (1, 3):
+        raise PlanError(f"colors are mixed, which takes 1 or 3 channels, but the picture has {channels}")
     color = xp.concat([images] * 3, axis=-1) if channels == 1 else images
     # Three sums, and not a product of matrices, which some accelerators compute with ten bits.
     rows: list[Array] = []
@@ -40,13 +43,13 @@ def color_matrix(images: Array, op: ColorMatrix, xp: Namespace) -> Array:
 
 
 def lut(images: Array, op: Lut, xp: Namespace) -> Array:
-    """`table[round(level), channel]`."""
+    """`table[round(level), channel]`; channels beyond the table's have its last column."""
     table = xp.asarray(op.table)
     rows, _, columns = table.shape
     count, _, _, channels = dims(images, xp)
     index = xp.astype(to_levels(images, xp), xp.int64) * columns
     if columns > 1:
-        index = index + xp.arange(channels, dtype=xp.int64)
+        index = index + xp.clip(xp.arange(channels, dtype=xp.int64), 0, columns - 1)
     if rows != 1:
         index = index + xp.arange(count, dtype=xp.int64)[:, None, None, None] * (256 * columns)
     flat = xp.take(xp.reshape(table, (-1,)), xp.reshape(index, (-1,)), axis=0)

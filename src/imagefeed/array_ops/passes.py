@@ -9,8 +9,10 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from imagefeed.array_ops.base import row_of
+from imagefeed.array_ops.effects import effect
 from imagefeed.array_ops.levels import color_matrix, lut, normalize, whiten
 from imagefeed.array_ops.warp import Route, route, warp
+from imagefeed.effects import Effect
 from imagefeed.ops import ColorMatrix, Lut, Normalize, Whiten
 from imagefeed.plan import Pass, Pointwise
 from imagefeed.types import Array, Namespace
@@ -60,12 +62,14 @@ def apply(one: Pass, way: Route | None, images: Array, xp: Namespace, *, dtype: 
 
 
 def pointwise(images: Array, op: Pointwise, xp: Namespace) -> Array:
-    """One op that moves nothing on float pictures."""
+    """One op, but a warp, on float pictures."""
     match op:
         case ColorMatrix():
             return color_matrix(images, op, xp)
         case Lut():
             return lut(images, op, xp)
+        case Effect():
+            return effect(images, op, xp)
         case Normalize():
             return normalize(images, op, xp)
         case Whiten():

@@ -36,6 +36,9 @@ def scale_levels(factor: Array, shift: Array, xp: Namespace) -> ColorMatrix:
 class Brightness(Transform):
     """Multiply every level.
 
+        >>> Brightness(factor=(0.5, 1.5))
+        Brightness(factor=(0.5, 1.5))
+
     Attributes:
         factor: Range of the factor; 0 is black, 1 leaves the picture alone.
     """
@@ -59,6 +62,9 @@ class Contrast(Transform):
     The pivot is 127.5 and not the picture's own mean, since what is done to a picture is decided before it is
     decoded.
 
+        >>> Contrast(factor=(0.5, 1.5))
+        Contrast(factor=(0.5, 1.5))
+
     Attributes:
         factor: Range of the factor; 0 is a gray surface, 1 leaves the picture alone.
     """
@@ -78,6 +84,9 @@ class Contrast(Transform):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saturation(Transform):
     """Move every color away from, or towards, the gray of its luma (ITU-R BT.601, as in Pillow).
+
+        >>> Saturation(factor=(0, 2))
+        Saturation(factor=(0, 2))
 
     Attributes:
         factor: Range of the factor; 0 is a gray picture, 1 leaves it alone.

@@ -11,12 +11,16 @@ from imagefeed.errors import SpecError
 from imagefeed.ops import Extent, Host, Op, Warp, extent_after
 from imagefeed.transforms.base import NO_VARIABLES, Drawn, Role, Transform
 from imagefeed.types import Array, Namespace
-from imagefeed.variables import Bernoulli, Choice, Integers, Variable, check_weights
+from imagefeed.variables import Bernoulli, Choice, Integers, Uniform, Variable, check_weights
 
 
 @dataclass(frozen=True, slots=True)
 class Sometimes(Transform):
     """Apply a transform to some records and not to others.
+
+        >>> from imagefeed import Rotate
+        >>> Sometimes(Rotate(degrees=(-30, 30)), probability=0.3)
+        Sometimes(Rotate(degrees=(-30, 30)), probability=0.3)
 
     Attributes:
         transform: What is applied.
@@ -49,6 +53,10 @@ class Sometimes(Transform):
 @dataclass(frozen=True, slots=True)
 class OneOf(Transform):
     """Apply one of several transforms, another for every record.
+
+        >>> from imagefeed import Brightness, Rotate
+        >>> OneOf((Rotate(degrees=(-30, 30)), Brightness(factor=(0.5, 1.5))), weights=(1, 3))
+        OneOf((Rotate(degrees=(-30, 30)), Brightness(factor=(0.5, 1.5))), weights=(1, 3))
 
     Attributes:
         transforms: What there is to choose from.
@@ -96,6 +104,136 @@ class OneOf(Transform):
             shown = " or ".join(sorted(map(repr, forms)))
             raise SpecError(f"{self!r}: stands for {shown} at validation; write that pipeline out")
         return forms.pop()
+
+
+def _check_all(where: str, transforms: Any) -> None:
+    """Raise SpecError unless these are several transforms that work on pixels."""
+    if not isinstance(transforms, list | tuple) or not transforms:
+        raise fail(where, transforms, "expected a list of at least one transform")
+    for k, transform in enumerate(transforms):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        check_transform(f"{where}[{k}]", transform)
+        if transform.role != "pixels":  # pyright: ignore[reportUnknownMemberType]
+            raise fail(
+                f"{where}[{k}]", transform, "expected geometry or color; put this one into the pipeline by itself"
+            )
+
+
+def _inner_variables(transforms: Sequence[Transform]) -> dict[str, Variable]:
+    return {f"{k}.{name}": v for k, one in enumerate(transforms) for name, v in one.variables().items()}
+
+
+def _ranks(drawn: Array, xp: Namespace) -> list[Array]:
+    """How many of the numbers (n, k) of a record are smaller than each: k integer arrays (n,), all different."""
+    # Equal numbers, which float32 may draw, are ranked by their place.
+    count = drawn.shape[1]
+    ranks: list[Array] = []
+    for k in range(count):
+        before = drawn[:, :k] <= drawn[:, k : k + 1]
+        after = drawn[:, k + 1 :] < drawn[:, k : k + 1]
+        ranks.append(sum(xp.astype(part[:, j], xp.int64) for part in (before, after) for j in range(part.shape[1])))
+    return ranks
+
+
+def _nothing_at_validation(owner: Transform, transforms: Sequence[Transform]) -> tuple[Transform, ...]:
+    lasting = [form for transform in transforms for form in transform.deterministic()]
+    if lasting:
+        shown = ", ".join(map(repr, lasting))
+        raise SpecError(f"{owner!r}: {shown} would be part of validation, but only at random; write that pipeline out")
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class SomeOf(Transform):
+    """Apply several of some transforms, others for every record, in the order in which they stand.
+
+        >>> from imagefeed import Brightness, Invert, Rotate
+        >>> SomeOf((Rotate(degrees=(-30, 30)), Brightness(factor=(0.5, 1.5)), Invert()), count=(1, 2))
+        SomeOf((Rotate(degrees=(-30, 30)), Brightness(factor=(0.5, 1.5)), Invert()), count=(1, 2))
+
+    Attributes:
+        transforms: What there is to choose from.
+        count: How many are applied: a number, or a range (low, high), both included.
+    """
+
+    transforms: Sequence[Transform]
+    _: KW_ONLY
+    count: int | tuple[int, int]
+
+    def __post_init__(self) -> None:
+        _check_all("SomeOf.transforms", self.transforms)
+        object.__setattr__(self, "transforms", tuple(self.transforms))  # so that it can be hashed
+        low, high = self._range()
+        if not all(type(n) is int for n in (low, high)) or not 0 <= low <= high <= len(self.transforms):
+            raise fail("SomeOf.count", self.count, f"expected integers from 0 to {len(self.transforms)}, in order")
+
+    def _range(self) -> tuple[Any, Any]:
+        count: Any = self.count
+        if isinstance(count, tuple) and len(count) == 2:  # pyright: ignore[reportUnknownArgumentType]
+            return count  # pyright: ignore[reportUnknownVariableType]
+        return (count, count)
+
+    def variables(self) -> Mapping[str, Variable]:
+        own: dict[str, Variable] = {
+            "count": Integers(*self._range()),
+            "order": Uniform(0, 1, shape=(len(self.transforms),)),
+        }
+        return own | _inner_variables(self.transforms)
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        result: tuple[Op, ...] = ()
+        for k, rank in enumerate(_ranks(drawn.order, xp)):
+            ops = self.transforms[k].lower(drawn.within(str(k)), extent, xp)
+            done = _masked([(op, rank < drawn.count) for op in ops], extent, xp)
+            for op in done:
+                extent = extent_after(op, extent, xp)
+            result += done
+        return result
+
+    def deterministic(self) -> tuple[Transform, ...]:
+        return _nothing_at_validation(self, self.transforms)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomOrder(Transform):
+    """Apply all of some transforms, in another order for every record.
+
+    What n transforms lower to is there n times, since each may come at each place: keep them few.
+
+        >>> from imagefeed import Brightness, Invert, Rotate
+        >>> RandomOrder((Rotate(degrees=(-30, 30)), Brightness(factor=(0.5, 1.5)), Invert()))
+        RandomOrder((Rotate(degrees=(-30, 30)), Brightness(factor=(0.5, 1.5)), Invert()))
+
+    Attributes:
+        transforms: What is applied, at most eight.
+    """
+
+    transforms: Sequence[Transform]
+
+    def __post_init__(self) -> None:
+        _check_all("RandomOrder.transforms", self.transforms)
+        object.__setattr__(self, "transforms", tuple(self.transforms))  # so that it can be hashed
+        if len(self.transforms) > 8:
+            raise fail("RandomOrder.transforms", len(self.transforms), "expected at most eight; use SomeOf for more")
+
+    def variables(self) -> Mapping[str, Variable]:
+        own: dict[str, Variable] = {"order": Uniform(0, 1, shape=(len(self.transforms),))}
+        return own | _inner_variables(self.transforms)
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        result: tuple[Op, ...] = ()
+        ranks = _ranks(drawn.order, xp)
+        for place in range(len(ranks)):
+            masked: list[tuple[Op, Array]] = []
+            for k, transform in enumerate(self.transforms):
+                ops = transform.lower(drawn.within(str(k)), extent, xp)
+                masked += [(op, ranks[k] == place) for op in ops]
+            for op in _masked(masked, extent, xp):
+                extent = extent_after(op, extent, xp)
+                result += (op,)
+        return result
+
+    def deterministic(self) -> tuple[Transform, ...]:
+        return _nothing_at_validation(self, self.transforms)
 
 
 def check_transform(where: str, value: Any) -> None:

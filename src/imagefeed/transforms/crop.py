@@ -18,6 +18,9 @@ from imagefeed.variables import LogUniform, Uniform, Variable
 class Resize(Transform):
     """Resize to one size.
 
+        >>> Resize((224, 224), interpolation='lanczos', fit='cover')
+        Resize((224, 224), interpolation='lanczos', fit='cover')
+
     Attributes:
         size: (height, width) in pixels.
         interpolation: The kernel; Pillow's of the same name.
@@ -83,6 +86,9 @@ def _cut(crop: CenterCrop | RandomCrop, top: Array, left: Array, xp: Namespace) 
 class CenterCrop(Transform):
     """Cut out the middle, without resizing. A picture that is smaller is continued by its border, evenly.
 
+        >>> CenterCrop((224, 224))
+        CenterCrop((224, 224))
+
     Attributes:
         size: (height, width) in pixels.
         border: What continues a picture that is smaller.
@@ -108,6 +114,9 @@ class RandomCrop(Transform):
     """Cut out a part at a random place, without resizing.
 
     A picture that is smaller is continued by its border and placed at random.
+
+        >>> RandomCrop((224, 224), border='wrap')
+        RandomCrop((224, 224), border='wrap')
 
     Attributes:
         size: (height, width) in pixels.
@@ -147,6 +156,9 @@ class RandomResizedCrop(Transform):
     The distribution is that of Szegedy et al., "Going deeper with convolutions" (CVPR 2015), as the field
     samples it: ten candidates of uniform area and log-uniform ratio, rounded to whole pixels; the first that
     fits is put at a uniform place. Where none fits, the largest middle part whose ratio is within the range.
+
+        >>> RandomResizedCrop((224, 224), scale=(0.2, 0.8), interpolation='bicubic')
+        RandomResizedCrop((224, 224), scale=(0.2, 0.8), interpolation='bicubic')
 
     Attributes:
         size: (height, width) of the result in pixels.

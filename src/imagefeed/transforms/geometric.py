@@ -23,6 +23,9 @@ from imagefeed.variables import Bernoulli, Uniform, Variable
 class HorizontalFlip(Transform):
     """Mirror left and right.
 
+        >>> HorizontalFlip()
+        HorizontalFlip()
+
     Attributes:
         probability: How likely a record is mirrored.
     """
@@ -45,6 +48,9 @@ class HorizontalFlip(Transform):
 @dataclass(frozen=True, slots=True)
 class VerticalFlip(Transform):
     """Mirror top and bottom.
+
+        >>> VerticalFlip()
+        VerticalFlip()
 
     Attributes:
         probability: How likely a record is mirrored.
@@ -127,6 +133,9 @@ _SLANT = 80  # degrees; the tangent grows without limit towards 90
 class Rotate(Moved):
     """Turn about the middle.
 
+        >>> Rotate(degrees=(-30, 30))
+        Rotate(degrees=(-30, 30))
+
     Attributes:
         degrees: Range of the angle, counter-clockwise positive.
     """
@@ -147,6 +156,9 @@ class Rotate(Moved):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Translate(Moved):
     """Shift.
+
+        >>> Translate(border='replicate', x=(-0.5, 0.5), y=(-0.1, 0.3))
+        Translate(border='replicate', x=(-0.5, 0.5), y=(-0.1, 0.3))
 
     Attributes:
         x: Range of the shift to the right, as a fraction of the width.
@@ -172,6 +184,9 @@ class Translate(Moved):
 class Shear(Moved):
     """Slant, as italics are slanted: columns first, then rows.
 
+        >>> Shear(x=(-20, 20), y=(-10, 10))
+        Shear(x=(-20, 20), y=(-10, 10))
+
     Attributes:
         x: Range of the angle, in degrees, by which columns lean; positive moves the top to the right.
         y: Range of the angle, in degrees, by which rows lean; positive moves the right side up.
@@ -196,6 +211,9 @@ class Shear(Moved):
 class Zoom(Moved):
     """Magnify or shrink about the middle.
 
+        >>> Zoom(factor=(0.5, 2))
+        Zoom(factor=(0.5, 2))
+
     Attributes:
         factor: Range of the magnification; above 1 things grow.
         keep_ratio: Whether width and height grow by the same factor, or each by its own.
@@ -219,6 +237,9 @@ class Zoom(Moved):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Affine(Moved):
     """Zoom, shear, rotate and shift, in this order, in one.
+
+        >>> Affine(degrees=(-9, 9), x=(-0.1, 0.1), y=(0, 0.2), shear_x=(-5, 5), shear_y=(0, 3), zoom=(0.8, 1.2))
+        Affine(degrees=(-9, 9), x=(-0.1, 0.1), y=(0, 0.2), shear_x=(-5, 5), shear_y=(0, 3), zoom=(0.8, 1.2))
 
     Attributes:
         degrees: Range of the angle, counter-clockwise positive.
@@ -263,6 +284,9 @@ class Affine(Moved):
 class Perspective(Moved):
     """Look at the picture from the side: each corner of what is seen moves on its own.
 
+        >>> Perspective(0.3, border='constant', fill=7)
+        Perspective(0.3, border='constant', fill=7)
+
     Attributes:
         strength: How far a corner moves at most, as a fraction of half the width and height; from 0 to 0.45,
             beyond which the four corners would no longer surround a picture.
@@ -285,6 +309,52 @@ class Perspective(Moved):
         to_unit = affine(1.0 / width, 0.0, 0.0, 0.0, 1.0 / height, 0.0, xp)
         from_unit = affine(width, 0.0, 0.0, 0.0, height, 0.0, xp)
         return self._warp(from_unit @ _square_to_quad(x, y, xp) @ to_unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomPerspective(Moved):
+    """Zoom, shear, rotate and shift, as Affine, and look from the side, as Perspective: all in one warp.
+
+        >>> RandomPerspective(degrees=(-20, 20), strength=0.2)
+        RandomPerspective(degrees=(-20, 20), strength=0.2)
+
+    Attributes:
+        degrees: Range of the angle, counter-clockwise positive.
+        x: Range of the shift to the right, as a fraction of the width.
+        y: Range of the shift downward, as a fraction of the height.
+        shear_x: Range of the angle, in degrees, by which columns lean.
+        shear_y: Range of the angle, in degrees, by which rows lean.
+        zoom: Range of the magnification.
+        strength: How far a corner moves at most, as a fraction of half the width and height; from 0 to 0.45.
+    """
+
+    degrees: Range = (-10.0, 10.0)
+    x: Range = (-0.1, 0.1)
+    y: Range = (-0.1, 0.1)
+    shear_x: Range = (-2.0, 2.0)
+    shear_y: Range = (-2.0, 2.0)
+    zoom: Range = (0.8, 1.25)
+    strength: float = 0.1
+
+    def __post_init__(self) -> None:
+        Moved.__post_init__(self)
+        check_range("RandomPerspective.degrees", self.degrees, -360, 360)
+        check_range("RandomPerspective.x", self.x, -1, 1)
+        check_range("RandomPerspective.y", self.y, -1, 1)
+        check_range("RandomPerspective.shear_x", self.shear_x, -_SLANT, _SLANT)
+        check_range("RandomPerspective.shear_y", self.shear_y, -_SLANT, _SLANT)
+        check_range("RandomPerspective.zoom", self.zoom, 0.01, 100)
+        check_number("RandomPerspective.strength", self.strength, 0, 0.45)
+
+    def variables(self) -> Mapping[str, Variable]:
+        names = ("degrees", "x", "y", "shear_x", "shear_y", "zoom")
+        ranges: dict[str, Variable] = {name: Uniform(*getattr(self, name)) for name in names}
+        return ranges | {"corners": Uniform(-self.strength, self.strength, shape=(4, 2))}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        (moved,) = Affine().lower(drawn, extent, xp)
+        (seen,) = Perspective(self.strength).lower(drawn, extent, xp)
+        return self._warp(moved.matrix @ seen.matrix)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _square_to_quad(x: list[Array], y: list[Array], xp: Namespace) -> Array:

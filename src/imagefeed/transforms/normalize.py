@@ -25,6 +25,9 @@ Arrays: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 class Rescale(Transform):
     """`value * scale + offset`: Rescale(1 / 255) gives 0 to 1, Rescale(1 / 127.5, offset=-1) gives -1 to 1.
 
+        >>> Rescale(0.5, offset=-1)
+        Rescale(0.5, offset=-1)
+
     Attributes:
         scale: The factor.
         offset: What is added after it.

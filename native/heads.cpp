@@ -1,0 +1,195 @@
+#include "heads.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "levels.hpp"
+#include "recompress.hpp"
+#include "rows.hpp"
+
+namespace imagefeed {
+namespace {
+
+using Kind = HeadSpec::Kind;
+
+// How a row or column of nodes becomes a row or column of pixels: four weights for each, on nodes first[i] to first[i] + 3
+// of those that lie one to the left of the first, to one to the right of the last.
+void make_axis(int nodes, int count, bool smooth, AxisWeights& axis) {
+    axis.taps = 4;
+    axis.first.resize(static_cast<std::size_t>(count));
+    axis.weights.resize(4 * static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        const double at = (i + 0.5) / count * (nodes - 1);
+        const int node = std::min(static_cast<int>(at), std::max(nodes - 2, 0));
+        const auto t = static_cast<float>(at - node);
+        float* const w = axis.weights.data() + 4 * static_cast<std::size_t>(i);
+        axis.first[static_cast<std::size_t>(i)] = node;
+        if (!smooth) {
+            w[0] = 0, w[1] = 1 - t, w[2] = t, w[3] = 0;
+            continue;
+        }
+        const float u = 1 - t;
+        w[0] = u * u * u / 6, w[3] = t * t * t / 6;
+        w[1] = (3 * t * t * t - 6 * t * t + 4) / 6, w[2] = (3 * u * u * u - 6 * u * u + 4) / 6;
+    }
+}
+
+}  // namespace
+
+Status Head::prepare(Picture& in, JpegDecoder& decoder) {
+    if (spec_.kind == Kind::none || !spec_.active(row_)) return Status::ok();
+    switch (spec_.kind) {
+        case Kind::none: break;
+        case Kind::jpeg: return prepare_jpeg(in, decoder);
+        case Kind::histogram: prepare_tables(in); break;
+        case Kind::filter: prepare_filter(in); break;
+        case Kind::remap: prepare_field(in); break;
+        case Kind::median: {
+            const std::int64_t side = *spec_.numbers.at(row_);
+            if (side != 1 && side != 3 && side != 5 && side != 7) return Status::fail(Fault::plan, "a median is taken of 1, 3, 5 or 7 rows");
+            in = to_levels(in, memory_.levels, memory_.row);
+            if (side > 1) in = median_filter(in, static_cast<int>(side), memory_.work, memory_.made);
+            break;
+        }
+        case Kind::clahe:
+            if (in.channels != 1 && in.channels != 3)
+                return Status::fail(Fault::plan, "a luma is equalized, which takes 1 or 3 channels, but the picture has " + std::to_string(in.channels));
+            in = adaptive_equalize(to_levels(in, memory_.levels, memory_.row), *spec_.values.at(row_), spec_.rows, spec_.columns, memory_.work, memory_.made);
+            break;
+    }
+    return Status::ok();
+}
+
+void Head::row(int y, Planes out) {
+    if (spec_.kind == Kind::filter) return filter_row(y, out);
+    remap_row(y, out);
+}
+
+// ------------------------------------------------------------------------------------------------ levels
+
+Status Head::prepare_jpeg(Picture& in, JpegDecoder& decoder) {
+    const Picture levels = to_levels(in, memory_.levels, memory_.row);
+    if (Status status = compress_jpeg(levels, static_cast<int>(*spec_.numbers.at(row_)), memory_.file); !status.is_ok()) return status;
+    const Region all{0, 0, levels.width, levels.height};
+    return decoder.decode(memory_.file.data(), memory_.file.size(), all, 1, levels.channels == 3, Margin{}, memory_.made, in);
+}
+
+void Head::prepare_tables(Picture& in) {
+    const Picture levels = to_levels(in, memory_.levels, memory_.row);
+    std::uint8_t tables[256 * kMaxChannels];
+    if (spec_.equalize) equalize_tables(levels, tables);
+    else stretch_tables(levels, *spec_.values.at(row_), tables);
+    in = new_levels(levels.height, levels.width, levels.channels, memory_.made);
+    for (int y = 0; y < in.height; ++y)
+        replace_levels(levels.data + y * levels.row_stride, tables, in.width, in.channels, const_cast<std::uint8_t*>(in.data) + y * in.row_stride);
+}
+
+// ------------------------------------------------------------------------------------------------ filters
+
+void Head::prepare_filter(Picture& in) {
+    const float* const kernel = spec_.values.at(row_);
+    const int side = spec_.columns, middle = side / 2;
+    // What is zero all around is not read.
+    const auto is_zero = [&](int k) {
+        for (int r = 0; r < spec_.rows; ++r) {
+            if (kernel[r * side + k] != 0 || kernel[r * side + side - 1 - k] != 0) return false;
+            if (!spec_.separable && (kernel[k * side + r] != 0 || kernel[(side - 1 - k) * side + r] != 0)) return false;
+        }
+        return true;
+    };
+    int trimmed = 0;
+    while (trimmed < middle && is_zero(trimmed)) ++trimmed;
+    reach_ = middle - trimmed;
+    source_ = to_planes(in, reach_, memory_.planes);
+    in = source_;
+    has_rows_ = true;
+    const auto padded = static_cast<std::size_t>(round_up(in.width + 2 * reach_, kBlock) + kBlock);
+    float* const row = memory_.row.reserve<float>(padded);
+    std::fill(row, row + padded, 0.0f);
+}
+
+// Pixel -reach of row y, which may lie outside.
+const float* Head::filter_source(int y, int channel) const {
+    const int held = border_index(Border::reflect, y, source_.height);
+    return reinterpret_cast<const float*>(source_.data + channel * source_.plane_stride + held * source_.row_stride) - reach_;
+}
+
+void Head::filter_row(int y, Planes out) {
+    const Kernels& k = kernels();
+    const float* const kernel = spec_.values.at(row_);
+    const int side = spec_.columns, middle = side / 2, width = source_.width, taps = 2 * reach_ + 1;
+    auto &rows = memory_.taps;
+    auto &weights = memory_.weights;
+    for (int channel = 0; channel < source_.channels; ++channel) {
+        float* const to = out.channel(channel);
+        rows.clear();
+        weights.clear();
+        if (spec_.separable) {
+            float* const sums = memory_.row.reserve<float>(0);
+            const float *const vertical = kernel + middle - reach_, *const horizontal = vertical + side;
+            for (int t = 0; t < taps; ++t) rows.push_back(filter_source(y + t - reach_, channel));
+            k.vertical_f32(rows.data(), vertical, taps, width + 2 * reach_, sums);
+            for (int t = 0; t < taps; ++t) rows[static_cast<std::size_t>(t)] = sums + t;
+            k.vertical_f32(rows.data(), horizontal, taps, width, to);
+        } else {
+            for (int dy = -reach_; dy <= reach_; ++dy) {
+                const float* const source = filter_source(y + dy, channel);
+                for (int dx = -reach_; dx <= reach_; ++dx) {
+                    const float weight = kernel[(middle + dy) * side + middle + dx];
+                    if (weight == 0) continue;
+                    rows.push_back(source + reach_ + dx);
+                    weights.push_back(weight);
+                }
+            }
+            if (rows.empty()) rows.push_back(filter_source(y, channel)), weights.push_back(0.0f);
+            k.vertical_f32(rows.data(), weights.data(), static_cast<int>(rows.size()), width, to);
+        }
+        k.color_scale(to, 1.0f, 0.0f, 0.0f, 255.0f, width);
+    }
+}
+
+// ------------------------------------------------------------------------------------------------ fields
+
+void Head::prepare_field(Picture& in) {
+    source_ = to_samples(in, memory_.samples);
+    in = source_;
+    has_rows_ = true;
+    make_axis(spec_.columns, in.width, spec_.smooth, memory_.across);
+    make_axis(spec_.rows, in.height, spec_.smooth, memory_.down);
+    const auto padded = static_cast<std::size_t>(round_up(in.width, kBlock) + kBlock);
+    float* const field = memory_.field.reserve<float>(2 * padded + 2 * static_cast<std::size_t>(spec_.columns + 2 + kBlock));
+    std::fill(field, field + 2 * padded, 0.0f);
+}
+
+void Head::remap_row(int y, Planes out) {
+    const auto padded = static_cast<std::size_t>(round_up(source_.width, kBlock) + kBlock);
+    float* const shifts = memory_.field.reserve<float>(0);
+    float* const nodes = shifts + 2 * padded;
+    const int columns = spec_.columns, first = memory_.down.first[static_cast<std::size_t>(y)];
+    const float *const weights = memory_.down.row(y), *const field = spec_.values.at(row_);
+    const std::size_t stride = static_cast<std::size_t>(columns + 2 + kBlock);
+    for (int axis = 0; axis < 2; ++axis) {
+        float* const line = nodes + static_cast<std::size_t>(axis) * stride;
+        for (int x = -1; x <= columns; ++x) {
+            float sum = 0;
+            for (int t = 0; t < 4; ++t) {
+                const int node = std::clamp(first - 1 + t, 0, spec_.rows - 1), column = std::clamp(x, 0, columns - 1);
+                sum += weights[t] * field[2 * (node * columns + column) + axis];
+            }
+            line[x + 1] = sum;
+        }
+        std::fill(line + columns + 2, line + stride, 0.0f);
+        kernels().horizontal_x1(line, memory_.across.first.data(), memory_.across.weights.data(), 4, source_.width, shifts + static_cast<std::size_t>(axis) * padded);
+    }
+    float fill[kMaxChannels];
+    const bool levels = source_.samples != Samples::planar_f32;
+    std::fill(fill, fill + kMaxChannels, levels ? std::nearbyint(spec_.fill) : spec_.fill);
+    const bool bilinear = spec_.interpolation == Interpolation::bilinear;
+    if (!bilinear) {  // nearest takes the pixel that a place lies in: corners are whole
+        for (int x = 0; x < source_.width; ++x) shifts[x] += 0.5f, shifts[padded + static_cast<std::size_t>(x)] += 0.5f;
+    }
+    kernels().remap(source_, {shifts, shifts + padded, y}, bilinear, spec_.border, fill, source_.width, out);
+}
+
+}  // namespace imagefeed

@@ -1,0 +1,48 @@
+// The work on whole pictures that a pass may begin with in place of a warp.
+#pragma once
+
+#include <vector>
+
+#include "buffer.hpp"
+#include "jpeg.hpp"
+#include "program.hpp"
+#include "status.hpp"
+
+namespace imagefeed {
+
+// One head for one record. Some make another picture at once; the others give its rows one by one.
+class Head {
+public:
+    struct Memory {
+        Buffer levels, made, work, samples, planes, row, field;
+        std::vector<std::uint8_t> file;
+        std::vector<const float*> taps;
+        std::vector<float> weights;
+        AxisWeights across, down;
+    };
+
+    Head(const HeadSpec& spec, std::size_t row, Memory& memory) : spec_(spec), row_(row), memory_(memory) {}
+
+    // Replaces `in` by what it becomes, or by the form of it that `row` reads.
+    Status prepare(Picture& in, JpegDecoder& decoder);
+    bool has_rows() const { return has_rows_; }
+    void row(int y, Planes out);
+
+private:
+    Status prepare_jpeg(Picture& in, JpegDecoder& decoder);
+    void prepare_tables(Picture& in);
+    void prepare_filter(Picture& in);
+    void prepare_field(Picture& in);
+    void filter_row(int y, Planes out);
+    const float* filter_source(int y, int channel) const;
+    void remap_row(int y, Planes out);
+
+    const HeadSpec& spec_;
+    std::size_t row_;
+    Memory& memory_;
+    bool has_rows_ = false;
+    Picture source_;
+    int reach_ = 0;  // of a kernel, from its middle
+};
+
+}  // namespace imagefeed

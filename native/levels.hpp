@@ -1,0 +1,42 @@
+// Pictures of packed 8-bit samples, and what is done to them without ever leaving the levels.
+#pragma once
+
+#include "buffer.hpp"
+#include "program.hpp"
+#include "status.hpp"
+#include "warp.hpp"
+
+namespace imagefeed {
+
+// A packed 8-bit picture of this size in `memory`, whose rows may be written a little too far.
+Picture new_levels(int height, int width, int channels, Buffer& memory);
+
+// A warp that moves whole pixels: output (x, y) is input (x0 + xx x + xy y, y0 + yx x + yy y), with steps of 0, 1 or -1.
+struct Move {
+    int xx, xy, yx, yy;
+    int x0, y0;
+
+    bool is_transposed() const { return xx == 0; }
+};
+
+// False where the warp moves pixels to other places than whole ones.
+bool as_move(const Warp& warp, Move& move);
+
+// Carries out a move into `out`, rows of `row_stride` bytes.
+void move_pixels(const Picture& in, const Warp& warp, const Move& move, std::uint8_t* out, std::ptrdiff_t row_stride);
+
+// Replaces the levels of `width` pixels by tables, channels x 256; in place or not.
+void replace_levels(const std::uint8_t* in, const std::uint8_t* tables, int width, int channels, std::uint8_t* out);
+bool tables_are_plain(const std::uint8_t* tables, int channels);  // every level stays
+
+// The median of a square of 3, 5 or 7 pixels; the nearest pixel lies outside.
+Picture median_filter(const Picture& in, int side, Buffer& padded, Buffer& memory);
+
+// Tables (channels x 256) from how often a picture has each level: Pillow's ImageOps.equalize and autocontrast.
+void equalize_tables(const Picture& in, std::uint8_t* tables);
+void stretch_tables(const Picture& in, float cutoff, std::uint8_t* tables);
+
+// Contrast-limited adaptive histogram equalization (Zuiderveld 1994) of a gray picture or of a color picture's luma.
+Picture adaptive_equalize(const Picture& in, float limit, int rows, int columns, Buffer& work, Buffer& memory);
+
+}  // namespace imagefeed

@@ -1,0 +1,64 @@
+#include "recompress.hpp"
+
+#include <csetjmp>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include <jpeglib.h>
+
+namespace imagefeed {
+namespace {
+
+struct ErrorManager {
+    jpeg_error_mgr base;
+    std::jmp_buf jump;
+};
+
+[[noreturn]] void on_error(j_common_ptr info) { std::longjmp(reinterpret_cast<ErrorManager*>(info->err)->jump, 1); }
+
+// What libjpeg allocates, in plain values: nothing with a destructor may live where it jumps.
+struct Compression {
+    jpeg_compress_struct info;
+    ErrorManager errors;
+    unsigned char* bytes;
+    unsigned long size;
+};
+
+bool run(Compression& c, const Picture& in, int quality) {
+    if (setjmp(c.errors.jump)) return false;
+    jpeg_create_compress(&c.info);
+    jpeg_mem_dest(&c.info, &c.bytes, &c.size);
+    c.info.image_width = static_cast<JDIMENSION>(in.width);
+    c.info.image_height = static_cast<JDIMENSION>(in.height);
+    c.info.input_components = in.channels;
+    c.info.in_color_space = in.channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
+    jpeg_set_defaults(&c.info);
+    jpeg_set_quality(&c.info, quality, TRUE);
+    jpeg_start_compress(&c.info, TRUE);
+    for (int y = 0; y < in.height; ++y) {
+        auto* row = const_cast<JSAMPROW>(in.data + y * in.row_stride);
+        jpeg_write_scanlines(&c.info, &row, 1);
+    }
+    jpeg_finish_compress(&c.info);
+    return true;
+}
+
+}  // namespace
+
+Status compress_jpeg(const Picture& in, int quality, std::vector<std::uint8_t>& file) {
+    if (in.channels != 1 && in.channels != 3)
+        return Status::fail(Fault::plan, "a JPEG has 1 or 3 channels, but the picture has " + std::to_string(in.channels));
+    if (in.width > 65500 || in.height > 65500) return Status::fail(Fault::plan, "a JPEG has at most 65500 rows and columns");
+    if (quality < 1 || quality > 100) return Status::fail(Fault::plan, "the quality of a JPEG is 1 to 100, not " + std::to_string(quality));
+    Compression c{};
+    c.info.err = jpeg_std_error(&c.errors.base);
+    c.errors.base.error_exit = on_error;
+    const bool done = run(c, in, quality);
+    jpeg_destroy_compress(&c.info);
+    if (done) file.assign(c.bytes, c.bytes + c.size);
+    std::free(c.bytes);
+    return done ? Status::ok() : Status::fail(Fault::plan, "the picture could not be compressed");
+}
+
+}  // namespace imagefeed

@@ -1,0 +1,224 @@
+"""Transforms that move whole pixels, and those that change the size by a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, get_args
+
+from imagefeed.checks import check_bool, check_choice, check_number, check_range, check_size, fail
+from imagefeed.ops import Extent, Op, Warp
+from imagefeed.transforms.base import Drawn, Transform
+from imagefeed.transforms.matrices import affine
+from imagefeed.types import Array, Border, Interpolation, Namespace, Range, Size
+from imagefeed.variables import Bernoulli, Integers, Uniform, Variable
+
+
+def whole(height: Array, width: Array, xp: Namespace) -> Array:
+    """Sizes (n, 2), integers, from floats (n,)."""
+    return xp.astype(xp.stack(xp.broadcast_arrays(height, width), axis=-1), xp.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomRotate90(Transform):
+    """Turn by 0, 90, 180 or 270 degrees, each as likely. Pictures that are not square change their shape.
+
+    >>> RandomRotate90()
+    RandomRotate90()
+    """
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"turns": Integers(0, 3)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        turns = drawn.turns
+        height, width = (n + xp.astype(turns, extent[0].dtype) * 0.0 for n in extent)
+        one, zero = height * 0.0 + 1.0, height * 0.0
+
+        def choose(*values: Array) -> Array:
+            upper = xp.where(turns == 2, values[2], values[3])
+            return xp.where(turns == 0, values[0], xp.where(turns == 1, values[1], upper))
+
+        matrix = affine(
+            choose(one, zero, -one, zero),
+            choose(zero, -one, zero, one),
+            choose(zero, width, width, zero),
+            choose(zero, one, zero, -one),
+            choose(one, zero, -one, zero),
+            choose(zero, zero, height, height),
+            xp,
+        )
+        odd = (turns == 1) | (turns == 3)
+        size = whole(xp.where(odd, width, height), xp.where(odd, height, width), xp)
+        return (Warp(matrix=matrix, size=size, interpolation=None, border=None),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transpose(Transform):
+    """Swap rows and columns. Pictures that are not square change their shape.
+
+        >>> Transpose()
+        Transpose()
+
+    Attributes:
+        probability: How likely a record is transposed.
+    """
+
+    probability: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("Transpose.probability", self.probability, 0, 1)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"swap": Bernoulli(self.probability)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        height, width = xp.broadcast_arrays(*extent)
+        straight = xp.where(drawn.swap, 0.0, 1.0 + height * 0.0)
+        crossed = 1.0 - straight
+        matrix = affine(straight, crossed, 0.0, crossed, straight, 0.0, xp)
+        size = whole(xp.where(drawn.swap, width, height), xp.where(drawn.swap, height, width), xp)
+        return (Warp(matrix=matrix, size=size, interpolation=None, border=None),)
+
+
+@dataclass(frozen=True, slots=True)
+class PadToSize(Transform):
+    """Continue a picture that is smaller than a size, evenly on both sides. One that is larger stays as it is.
+
+        >>> PadToSize((300, 300), border='reflect')
+        PadToSize((300, 300), border='reflect')
+
+    Attributes:
+        size: The least (height, width) in pixels.
+        border: What continues it: "constant", "reflect" (the edge pixel twice), "replicate" or "wrap".
+        fill: The level, 0 to 255, of a constant border.
+    """
+
+    size: Size
+    _: KW_ONLY
+    border: Border = "constant"
+    fill: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_size("PadToSize.size", self.size)
+        check_choice("PadToSize.border", self.border, get_args(Border))
+        check_number("PadToSize.fill", self.fill, 0, 255)
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        full = [xp.maximum(n, n * 0.0 + float(least)) for n, least in zip(extent, self.size, strict=True)]
+        top, left = (-xp.floor((new - old) * 0.5) for new, old in zip(full, extent, strict=True))
+        return (
+            Warp(
+                matrix=affine(1.0, 0.0, left, 0.0, 1.0, top, xp),
+                size=whole(full[0], full[1], xp),
+                interpolation=None,
+                border=self.border,
+                fill=float(self.fill),
+            ),
+        )
+
+
+def _check_sampling(transform: RandomScale | ResizeLongestSide | ResizeShortestSide) -> None:
+    owner = type(transform).__name__
+    check_choice(f"{owner}.interpolation", transform.interpolation, get_args(Interpolation))
+    check_bool(f"{owner}.antialias", transform.antialias)
+
+
+def _resized(transform: Any, factor: Array, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+    """The op that magnifies by a factor (n,), to the nearest whole size."""
+    new = [xp.maximum(xp.round(n * factor), n * 0.0 + factor * 0.0 + 1.0) for n in extent]
+    matrix = affine(extent[1] / new[1], 0.0, 0.0, 0.0, extent[0] / new[0], 0.0, xp)
+    return (
+        Warp(
+            matrix=matrix,
+            size=whole(new[0], new[1], xp),
+            interpolation=transform.interpolation,
+            border=None,
+            antialias=transform.antialias,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomScale(Transform):
+    """Resize by a random factor, the same along both sides. Pictures leave it in different sizes: crop after it.
+
+        >>> RandomScale(factor=(0.5, 2))
+        RandomScale(factor=(0.5, 2))
+
+    Attributes:
+        factor: Range of the factor, within 0.01 to 100; above 1 the picture grows.
+        interpolation: The kernel; Pillow's of the same name.
+        antialias: Whether to average over all the pixels that fall into one.
+    """
+
+    factor: Range
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        check_range("RandomScale.factor", self.factor, 0.01, 100)
+        _check_sampling(self)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"factor": Uniform(*self.factor)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        return _resized(self, drawn.factor, extent, xp)
+
+
+def _check_side(where: str, value: Any) -> None:
+    if type(value) is not int or value < 1:
+        raise fail(where, value, "expected a positive integer, in pixels")
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeLongestSide(Transform):
+    """Resize such that the longer side has a given length; the ratio of the sides stays.
+
+        >>> ResizeLongestSide(256)
+        ResizeLongestSide(256)
+
+    Attributes:
+        size: The length in pixels.
+        interpolation: The kernel; Pillow's of the same name.
+        antialias: Whether to average over all the pixels that fall into one.
+    """
+
+    size: int
+    _: KW_ONLY
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        _check_side("ResizeLongestSide.size", self.size)
+        _check_sampling(self)
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        return _resized(self, self.size / xp.maximum(*xp.broadcast_arrays(*extent)), extent, xp)
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeShortestSide(Transform):
+    """Resize such that the shorter side has a given length; the ratio of the sides stays.
+
+        >>> ResizeShortestSide(256)
+        ResizeShortestSide(256)
+
+    Attributes:
+        size: The length in pixels.
+        interpolation: The kernel; Pillow's of the same name.
+        antialias: Whether to average over all the pixels that fall into one.
+    """
+
+    size: int
+    _: KW_ONLY
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        _check_side("ResizeShortestSide.size", self.size)
+        _check_sampling(self)
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        return _resized(self, self.size / xp.minimum(*xp.broadcast_arrays(*extent)), extent, xp)
