@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 from imagefeed.errors import SpecError
+
+_LARGEST = sys.float_info.max
 
 
 def fail(where: str, value: object, expected: str) -> SpecError:
@@ -16,7 +19,8 @@ def fail(where: str, value: object, expected: str) -> SpecError:
 
 def is_number(value: object) -> bool:
     """Whether `value` is a finite real number; a bool is not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # An integer beyond the largest float compares with it, and cannot be made one.
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
 
 
 def is_tuple(value: Any) -> bool:

@@ -251,7 +251,7 @@ class _Reader:
             return tuple(self.read(item, f"{path}[{k}]") for k, item in enumerate(items))
         if not isinstance(value, dict):
             if isinstance(value, float) and not math.isfinite(value):
-                raise SpecError(f"{path}: got {value}; expected a finite number")
+                raise SpecError(f"{path or 'value'}: got {value}; expected a finite number")
             return value
         content = cast("dict[str, Any]", value)
         if set(content) == {"tensor"}:
