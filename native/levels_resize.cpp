@@ -15,9 +15,9 @@ constexpr int kBits = 22;
 std::uint8_t to_level(std::int32_t sum) { return static_cast<std::uint8_t>(std::clamp(sum >> kBits, 0, 255)); }
 
 void quantize(const AxisWeights& axis, std::vector<std::int32_t>& weights) {
-    weights.resize(axis.weights.size());
+    weights.resize(axis.exact.size());
     for (std::size_t i = 0; i < weights.size(); ++i)
-        weights[i] = static_cast<std::int32_t>(std::lround(static_cast<double>(axis.weights[i]) * (1 << kBits)));
+        weights[i] = static_cast<std::int32_t>(std::lround(axis.exact[i] * (1 << kBits)));
 }
 
 // A picture of a new size in `memory`, with the rows and columns of `in` that were not resized.
@@ -122,6 +122,7 @@ Status resize_levels(const Picture& in, const LevelsResize& resize, LevelsResize
         out = pick(in, resize, memory);
         return Status::ok();
     }
+    memory.x.keeps_exact = memory.y.keeps_exact = true;
     const double sx = static_cast<double>(box.width()) / resize.width, sy = static_cast<double>(box.height()) / resize.height;
     if (!make_axis_weights({sx, static_cast<double>(box.x0), 0, resize.width, in.width}, resize.interpolation, true, true, memory.x) ||
         !make_axis_weights({sy, static_cast<double>(box.y0), 0, resize.height, in.height}, resize.interpolation, true, true, memory.y))

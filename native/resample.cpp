@@ -77,24 +77,27 @@ void smooth_weights(const AxisMap& map, const Shape& shape, double stretch, bool
     const double support = shape.support * stretch;
     axis.taps = round_up(static_cast<int>(std::ceil(support)) * 2 + 1, 4);
     const auto taps = static_cast<std::size_t>(axis.taps);
-    axis.weights.assign(static_cast<std::size_t>(map.end - map.begin) * taps, 0.0f);
-    std::vector<double> exact(taps);
+    const auto outputs = static_cast<std::size_t>(map.end - map.begin);
+    axis.weights.assign(outputs * taps, 0.0f);
+    axis.exact.assign(axis.keeps_exact ? outputs * taps : taps, 0.0);
     float* weights = axis.weights.data();
-    for (int i = map.begin; i < map.end; ++i, weights += taps) {
+    double* exact = axis.exact.data();
+    for (int i = map.begin; i < map.end; ++i, weights += taps, exact += axis.keeps_exact ? taps : 0) {
         const double center = map.scale * (i + 0.5) + map.offset;
         const Taps span = taps_around(center, support, map.size, bounded);
         const int count = std::min(span.last - span.first, axis.taps);
         double total = 0;
         for (int k = 0; k < count; ++k) {
-            exact[static_cast<std::size_t>(k)] = shape.kernel((span.first + k + 0.5 - center) / stretch);
-            total += exact[static_cast<std::size_t>(k)];
+            exact[k] = shape.kernel((span.first + k + 0.5 - center) / stretch);
+            total += exact[k];
         }
         axis.first.push_back(span.first);
         if (total == 0) {  // a center outside a bounded picture: its nearest pixel
-            weights[center < 0 ? 0 : count - 1] = 1.0f;
+            const int nearest = center < 0 ? 0 : count - 1;
+            exact[nearest] = weights[nearest] = 1.0f;
             continue;
         }
-        for (int k = 0; k < count; ++k) weights[k] = static_cast<float>(exact[static_cast<std::size_t>(k)] / total);
+        for (int k = 0; k < count; ++k) weights[k] = static_cast<float>(exact[k] /= total);
     }
 }
 
@@ -108,6 +111,11 @@ void finish(AxisWeights& axis) {
         if (zeros > 0) {
             std::copy(w + zeros, w + axis.taps, w);
             std::fill(w + axis.taps - zeros, w + axis.taps, 0.0f);
+            if (axis.keeps_exact) {
+                double* const exact = axis.exact.data() + (w - axis.weights.data());
+                std::copy(exact + zeros, exact + axis.taps, exact);
+                std::fill(exact + axis.taps - zeros, exact + axis.taps, 0.0);
+            }
             first += zeros;
         }
         int end = axis.taps;

@@ -15,6 +15,8 @@ struct AxisWeights {
     int taps = 0;                 // a multiple of four
     std::vector<int> first;
     std::vector<float> weights;   // first.size() rows of `taps`
+    bool keeps_exact = false;     // set by who needs `exact`
+    std::vector<double> exact;    // the weights before they were rounded to floats
     int lowest = 0, highest = 0;  // the inputs that are read: [lowest, highest)
     bool unit = false;            // output i is input lowest + i
 

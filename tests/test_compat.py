@@ -102,6 +102,7 @@ def test_what_was_never_fitted_is_said() -> None:
         (lambda g: g.flow(IMAGES, LABELS // 7, subset="training"), "different number of classes after the split"),
         (lambda g: g.fit(IMAGES[0]), r"should have rank 4. Got array with shape: \(20, 26, 3\)"),
         (lambda g: g.apply_transform(IMAGES[0, 0], {"theta": 1}), "Input arrays must be multi-channel 2D images"),
+        (lambda g: compat.apply_affine_transform(IMAGES[0], 5, channel_axis=1, row_axis=0), "Channels are allowed"),
         (lambda g: g.random_transform(IMAGES[0, 0]), "Input arrays must be multi-channel 2D images"),
         (lambda g: g.flow(IMAGES)[10], "Asked to retrieve element 10, but the Sequence has length 1"),
     ],
@@ -255,6 +256,30 @@ def test_an_iterator_of_ones_own() -> None:
     assert iterator[1] == [4, 5, 6, 7]
 
 
+def test_an_iterator_that_adds_to_a_batch() -> None:
+    """A subclass may make the batches, and call what it replaces."""
+
+    class Numbered(compat.NumpyArrayIterator):
+        def _get_batches_of_transformed_samples(self, index_array):
+            return super()._get_batches_of_transformed_samples(index_array), index_array
+
+    generator = ImageDataGenerator(rotation_range=20)
+    made = Numbered(IMAGES, None, generator, batch_size=4, shuffle=True, seed=1)
+    plain = generator.flow(IMAGES, batch_size=4, seed=1)
+    for _ in range(4):
+        images, rows = next(made)
+        np.testing.assert_array_equal(images, next(plain))
+        np.testing.assert_array_equal(rows, plain.index_array[(plain.total_batches_seen - 1) % 3 * 4 :][:4])
+
+
+def test_settings_of_workers_may_be_made_and_change_nothing() -> None:
+    iterator = compat.Iterator(10, 4, False, None, workers=4, use_multiprocessing=True, max_queue_size=20)
+    iterator.workers, iterator.use_multiprocessing = 8, True
+    assert (iterator.workers, iterator.use_multiprocessing) == (1, False)
+    with pytest.raises(TypeError, match="Iterator: unexpected arguments cores"):
+        compat.Iterator(10, 4, False, None, cores=4)
+
+
 def test_a_generator_of_ones_own() -> None:
     class Twice(ImageDataGenerator):
         def standardize(self, x):
@@ -381,10 +406,11 @@ def test_fit_in_pieces_is_fit_in_one(monkeypatch) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This ImageDataGenerator specifies")
-def test_whitening_whitens_within_its_memory() -> None:
+def test_whitening_whitens_within_its_memory(monkeypatch) -> None:
     """Independent values of one variance come out; and nothing is larger than twice the covariance."""
     values = 12 * 12 * 3
     images = np.cumsum(np.random.default_rng(4).normal(size=(4000, 12, 12, 3)), axis=2).astype(np.float32)
+    monkeypatch.setattr("imagefeed.compat.fitting._PIECE", values**2 * 4)
     generator = ImageDataGenerator(zca_whitening=True)
     np.linalg.eigh(np.eye(3))
     tracemalloc.start()
@@ -448,6 +474,7 @@ def test_statistics_are_a_value() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This ImageDataGenerator specifies")
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of a variable of Keras's
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -473,6 +500,9 @@ def test_the_deterministic_part_as_a_model(tmp_path, arguments) -> None:
 def test_pictures_in_a_folder(photos) -> None:
     assert len(compat.list_pictures(photos)) == 12
     assert compat.list_pictures(photos, ext="png") == []
+    (photos / "dogs" / "0.jpg").rename(photos / "dogs" / "a b.JPG")
+    (photos / "dogs" / "1.jpg").rename(photos / "dogs" / "1.jpg.txt")
+    assert len(compat.list_pictures(photos, ext=("jpg", "png"))) == 11
     assert compat.validate_filename(str(photos / "cats" / "1.jpg"), ("jpg",))
     assert not compat.validate_filename(str(photos / "cats" / "1.jpg"), ("png",))
     assert not compat.validate_filename(str(photos / "cats" / "99.jpg"), ("jpg",))

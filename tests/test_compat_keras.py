@@ -337,6 +337,7 @@ def table():
             "filename": files,
             "class": ["b", "b", "a", "c", "b", "a", "b", "a"],
             "several": [["b"], ["b", "a"], ["a"], ("c",), ["b"], ["a", "b"], ["c"], "a"],
+            "some": [["b"], ["b", "a"], [], ["c"], ["b"], [], ["c"], ["a"]],
             "number": np.arange(8) * 1.5,
             "count": np.arange(8),
             "weight": np.linspace(0, 1, 8),
@@ -348,6 +349,8 @@ TABLES: dict[str, dict[str, Any]] = {
     "categorical": {},
     "sparse": {"class_mode": "sparse"},
     "several labels": {"y_col": "several"},
+    "no label": {"y_col": "some"},
+    "no label of some": {"y_col": "some", "classes": ["a", "b"]},
     "raw": {"class_mode": "raw", "y_col": "number"},
     "raw columns": {"class_mode": "raw", "y_col": ["number", "count"]},
     "outputs": {"class_mode": "multi_output", "y_col": ["number", "count"]},
@@ -556,6 +559,47 @@ def test_fit_takes_every_picture_once_whatever_its_settings() -> None:
             iterator.on_epoch_end()
             assert sorted(seen) == numbers.tolist()
         model.evaluate(iterator, verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore:Found 1 invalid image:UserWarning")
+def test_deprecated_arguments(tree, table) -> None:
+    """What Keras warns of, we do; `class_mode="other"` is "raw"."""
+    deprecated = {"has_ext": True, "sort": True, "drop_duplicates": True, "class_mode": "other", "y_col": "number"}
+    said = []
+    for module in (ours, theirs):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            iterator, _ = from_table(module, table, tree, **deprecated)
+        assert iterator.class_mode == "raw"
+        words = [str(one.message) for one in caught if one.category is DeprecationWarning]
+        said.append({one[:30] for one in words if "scipy" not in one})
+    assert said[0] == said[1]
+    assert len(said[0]) == 4
+
+
+def test_an_unknown_argument_is_said(tree, table) -> None:
+    with pytest.warns(UserWarning, match="'colour' has no effect|Found 1 invalid"):
+        from_table(ours, table, tree, colour=3)
+
+
+def test_what_keras_is_configured_for() -> None:
+    made = []
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_floatx("float64")
+    try:
+        for module, tools in ((ours, ours), (theirs, utils)):
+            generator = module.ImageDataGenerator(rotation_range=20)
+            images = np.ascontiguousarray(IMAGES.transpose(0, 3, 1, 2))
+            made.append((generator.data_format, generator.dtype, tools.img_to_array(IMAGES[0, ..., 0]).shape))
+            made.append(next(generator.flow(images, seed=1)))
+            made.append(module.apply_brightness_shift(images[0], 0.5))
+    finally:
+        keras.config.set_image_data_format("channels_last")
+        keras.config.set_floatx("float32")
+    assert made[0] == made[3]
+    compare([made[1]], [made[4]])
+    np.testing.assert_array_equal(made[2], made[5])
+    assert made[2].dtype == made[5].dtype == np.float64
 
 
 def test_the_global_generator_is_left_alone(tmp_path) -> None:

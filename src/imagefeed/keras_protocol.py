@@ -9,6 +9,18 @@ from collections.abc import Iterator
 from typing import Any
 
 
+class Settled:
+    """An attribute that keeps its value, whatever is assigned."""
+
+    def __init__(self, value: int) -> None:
+        self._value = value
+
+    def __get__(self, instance: object, owner: type) -> int:
+        return self._value
+
+    def __set__(self, instance: object, value: int) -> None: ...
+
+
 class LooksLikePyDataset:
     """An object that Keras takes for a PyDataset.
 
@@ -16,10 +28,11 @@ class LooksLikePyDataset:
     the data model allows (`instance.__class__`): where Keras has been imported, it is a PyDataset too.
     """
 
-    # One caller at a time: the parallel work is our own. Keras would start threads of its own for more.
-    workers = 1
-    use_multiprocessing = False
-    max_queue_size = 1
+    # The parallel work is our own. With settings of theirs, Keras would start threads that wait for each other, or
+    # processes, each with a copy of the order; so they may be set, as scripts do, and stay what they are.
+    workers = Settled(1)
+    use_multiprocessing = Settled(False)
+    max_queue_size = Settled(1)
 
     @property
     def __class__(self) -> type[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -55,7 +55,7 @@ def apply_affine_transform(
         The same shape and dtype.
 
     Raises:
-        ValueError: Not an image of three axes, or axes that are not its own.
+        ValueError: Not an image of three axes, axes that are not its own, or channels in the middle.
     """
     if len({row_axis, col_axis, channel_axis}) != 3:
         raise ValueError("'row_axis', 'col_axis', and 'channel_axis' must be distinct")
@@ -64,6 +64,8 @@ def apply_affine_transform(
         raise ValueError(f"Invalid axis' indices: {strange}")
     if x.ndim != 3:
         raise ValueError("Input arrays must be multi-channel 2D images.")
+    if channel_axis == 1:
+        raise ValueError("Channels are allowed and the first and last dimensions.")
     if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):
         return x
     order_of_axes = (row_axis, col_axis, channel_axis)

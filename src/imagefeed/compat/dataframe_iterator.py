@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.compat.defaults import DataFormat
 from imagefeed.compat.file_iterator import FileIterator
-from imagefeed.compat.images import DataFormat, validate_filename
+from imagefeed.compat.images import validate_filename
 from imagefeed.compat.splits import ordered_split, shuffled_split
 from imagefeed.compat.table import Table
 
@@ -179,7 +180,7 @@ class DataFrameIterator(FileIterator):
     def _set_classes(
         self, table: Table, y_col: str, classes: Sequence[str] | None, rows: NDArray[np.int64]
     ) -> NDArray[np.int64]:
-        """Number the classes, and leave out the rows that have none of them."""
+        """Number the classes, and leave out the rows that have none of the wanted ones."""
         labels = table.column(y_col, rows)
         wanted = (
             list(dict.fromkeys(classes)) if classes else sorted({name for label in labels for name in _names(label)})
@@ -190,7 +191,7 @@ class DataFrameIterator(FileIterator):
         for label in labels:
             found = [self.class_indices[name] for name in _names(label) if name in self.class_indices]
             numbered.append(found[0] if isinstance(label, str) and found else found)
-        kept = [k for k, one in enumerate(numbered) if not isinstance(one, list) or one]
+        kept = [k for k, one in enumerate(numbered) if not (classes and one == [])]
         self.classes: list[Any] = [numbered[k] for k in kept]
         return rows[kept]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.compat.defaults import DataFormat
 from imagefeed.compat.file_iterator import FileIterator
-from imagefeed.compat.images import DataFormat
 from imagefeed.compat.splits import ordered_split, shuffled_split
 
 if TYPE_CHECKING:

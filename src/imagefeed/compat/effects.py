@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.compat.images import array_to_img
+from imagefeed.compat.defaults import DataFormat
+from imagefeed.compat.images import array_to_img, img_to_array
 
 
 def apply_channel_shift(x: NDArray[Any], intensity: float, channel_axis: int = 0) -> NDArray[Any]:
@@ -24,37 +25,40 @@ def apply_channel_shift(x: NDArray[Any], intensity: float, channel_axis: int = 0
     return np.clip(x + float(intensity), np.min(x), np.max(x))
 
 
-def shift_channels(batch: NDArray[np.float32], intensity: NDArray[np.float64]) -> None:
+def shift_channels(batch: NDArray[np.floating], intensity: NDArray[np.float64]) -> None:
     """`apply_channel_shift` for every picture of a batch, in place.
 
     Args:
-        batch: float32 (n, ...).
+        batch: float (n, ...).
         intensity: (n,).
     """
     axes = (1, 2, 3)
     low, high = batch.min(axis=axes, keepdims=True), batch.max(axis=axes, keepdims=True)
-    batch += intensity.astype(np.float32)[:, None, None, None]
+    batch += intensity.astype(batch.dtype)[:, None, None, None]
     np.clip(batch, low, high, out=batch)
 
 
-def apply_brightness_shift(x: NDArray[Any], brightness: float, scale: bool = True) -> NDArray[np.float32]:
+def apply_brightness_shift(
+    x: NDArray[Any], brightness: float, scale: bool = True, *, data_format: DataFormat | None = None
+) -> NDArray[Any]:
     """A picture in whole levels, multiplied by a factor as Pillow does it.
 
     Args:
-        x: (height, width, channels).
+        x: (height, width, channels), or channels first.
         brightness: The factor: 0 is black, 1 the picture.
         scale: Whether the values are stretched to 0..255 first. Values outside of 0..255 are stretched in any case, and
             without `scale` brought back.
+        data_format: "channels_last" or "channels_first"; by default what Keras is configured for.
 
     Returns:
-        float32 of the same shape.
+        The same shape, of the dtype that Keras is configured for, else float32.
     """
     from PIL import ImageEnhance
 
     low, high = np.min(x), np.max(x)
     beyond = bool(low < 0 or high > 255)
-    image = array_to_img(x, scale=beyond or scale)
-    result = np.asarray(ImageEnhance.Brightness(image).enhance(brightness), dtype=np.float32).reshape(x.shape)
+    image = array_to_img(x, data_format, scale=beyond or scale)
+    result = img_to_array(ImageEnhance.Brightness(image).enhance(brightness), data_format)
     if beyond and not scale:
         result = result / 255 * (high - low) + low
     return result

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.compat.images import ColorMode, DataFormat, check_interpolation
+from imagefeed.compat.defaults import DataFormat
+from imagefeed.compat.images import ColorMode, check_interpolation
 from imagefeed.compat.making import Images
 from imagefeed.compat.picture_iterator import PictureIterator
 from imagefeed.compat.pictures import CHANNELS, FilePictures, Ints

@@ -49,10 +49,10 @@ def fit(
     pieces = _Pieces(generator, images, augment=augment, rounds=rounds, random=random)
     mean = std = whitening = None
     if generator.featurewise_center or generator.featurewise_std_normalization:
-        measured = _moments(pieces, axis)
-        mean, std = (value.astype(generator.dtype) for value in measured)
+        mean, std = _moments(pieces, axis, spread=generator.featurewise_std_normalization)
+        mean, std = mean.astype(generator.dtype), None if std is None else std.astype(generator.dtype)
     if generator.zca_whitening:
-        whitening = _whitening(pieces, mean, None, generator.zca_epsilon)
+        whitening = _whitening(pieces, mean, generator.zca_epsilon)
     return Statistics(count=len(images) * (rounds if augment else 1), mean=mean, std=std, whitening=whitening)
 
 
@@ -104,27 +104,31 @@ class _Pieces:
         return piece
 
 
-def _moments(pieces: _Pieces, axis: int) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The mean and standard deviation of every channel, broadcast over a picture."""
+def _moments(pieces: _Pieces, axis: int, *, spread: bool) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """The mean and, if asked for, the standard deviation of every channel, broadcast over a picture."""
     axes = tuple(k for k in range(4) if k != axis)
     count = 0
     mean: Any = 0.0
     squares: Any = 0.0
     for piece in pieces:
         own = np.mean(piece, axis=axes, keepdims=True)[0]
-        piece -= own
-        spread = np.std(piece, axis=axes, keepdims=True)[0]
+        deviation: Any = None
+        if spread:
+            piece -= own
+            deviation = np.std(piece, axis=axes, keepdims=True)[0]
         if count == 0 and len(piece) == pieces.count:
-            return own, spread
+            return own, deviation
         step = own.astype(np.float64) - mean
         total = count + len(piece)
         mean = mean + step * (len(piece) / total)
-        squares = squares + spread.astype(np.float64) ** 2 * len(piece) + step**2 * (count * len(piece) / total)
+        if spread:
+            own_squares = deviation.astype(np.float64) ** 2 * len(piece)
+            squares = squares + own_squares + step**2 * (count * len(piece) / total)
         count = total
-    return mean, np.sqrt(squares / max(count, 1))
+    return mean, np.sqrt(squares / max(count, 1)) if spread else None
 
 
-def _whitening(pieces: _Pieces, mean: Any, std: Any, epsilon: float) -> NDArray[np.float32]:
+def _whitening(pieces: _Pieces, mean: Any, epsilon: float) -> NDArray[np.float32]:
     covariance = Covariance(pieces.values, pieces.count)
     for piece in pieces:
         if mean is not None:

@@ -11,15 +11,15 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.compat import saving
+from imagefeed.compat import defaults, saving
 from imagefeed.compat.affine import FillMode, apply_affine_transform
 from imagefeed.compat.arguments import check, settle_overrides, warn_deprecated, zoom_pair
 from imagefeed.compat.dataframe_iterator import DataFrameIterator
+from imagefeed.compat.defaults import DataFormat
 from imagefeed.compat.directory_iterator import DirectoryIterator
 from imagefeed.compat.draws import Draws, Ranges, Shift, draws, numbers
 from imagefeed.compat.effects import apply_brightness_shift, apply_channel_shift
 from imagefeed.compat.fitting import fit
-from imagefeed.compat.images import DataFormat
 from imagefeed.compat.making import Recipe
 from imagefeed.compat.numpy_iterator import NumpyArrayIterator
 from imagefeed.compat.standardize import Standardization
@@ -62,10 +62,10 @@ class ImageDataGenerator:
         rescale: A factor, applied after the function.
         preprocessing_function: Called on every picture after its augmentation; takes and returns float32 of three
             axes, which may be of another size. Several threads call it.
-        data_format: "channels_last" (the default) or "channels_first".
+        data_format: "channels_last" or "channels_first"; by default what Keras is configured for.
         validation_split: The share of pictures for validation, above 0 and below 1.
         interpolation_order: Of the interpolating spline: 0 nearest, 1 linear, up to 5 (by SciPy).
-        dtype: Of the batches; float32 by default.
+        dtype: Of the batches; by default what Keras is configured for, else float32.
         mode: "keras" for Keras's own pictures, or "fixed" to have its faults mended: statistics are fitted after the
             function, validation pictures are not augmented, the split is shuffled and stratified, files are resampled
             once and turned as their EXIF orientation says, and heights and widths are not exchanged.
@@ -128,9 +128,9 @@ class ImageDataGenerator:
         self.vertical_flip = vertical_flip
         self.rescale = rescale
         self.preprocessing_function = preprocessing_function
-        self.data_format: DataFormat = data_format or "channels_last"
+        self.data_format: DataFormat = data_format or defaults.data_format()
         self.interpolation_order = interpolation_order
-        self.dtype = np.dtype(dtype or np.float32).name
+        self.dtype = np.dtype(dtype or defaults.float_dtype()).name
         self.mode: Mode = mode
         self.random_crop = random_crop
         self.validation_split = validation_split
@@ -274,8 +274,7 @@ class ImageDataGenerator:
         if get("flip_vertical", False):
             x = np.flip(x, self.row_axis - 1)
         if brightness is not None:
-            x = np.moveaxis(x, self.channel_axis - 1, 2)
-            x = np.moveaxis(apply_brightness_shift(x, brightness, scale=False), 2, self.channel_axis - 1)
+            x = apply_brightness_shift(x, brightness, scale=False, data_format=self.data_format)
         return x
 
     def random_transform(self, x: Image, seed: int | None = None) -> Image:

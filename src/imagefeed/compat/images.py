@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -13,11 +12,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from imagefeed.compat import defaults
+from imagefeed.compat.defaults import DataFormat
+
 if TYPE_CHECKING:
     from PIL import Image
 
 ColorMode: TypeAlias = Literal["rgb", "rgba", "grayscale"]
-DataFormat: TypeAlias = Literal["channels_last", "channels_first"]
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "hamming", "box", "lanczos")
 """Pillow's filters, by the names of Keras."""
@@ -97,14 +98,14 @@ def img_to_array(img: Any, data_format: DataFormat | None = None, dtype: DTypeLi
 
     Args:
         img: Pillow's picture, or anything NumPy takes, of two or three axes.
-        data_format: "channels_last" (the default) or "channels_first".
-        dtype: float32 by default.
+        data_format: "channels_last" or "channels_first"; by default what Keras is configured for.
+        dtype: By default what Keras is configured for, else float32.
 
     Returns:
         (height, width, channels), or channels first.
     """
     last = _is_last(data_format)
-    array = np.asarray(img, dtype=dtype or np.float32)
+    array = np.asarray(img, dtype=dtype or defaults.float_dtype())
     if array.ndim == 2:
         return array[:, :, None] if last else array[None]
     if array.ndim != 3:
@@ -119,9 +120,9 @@ def array_to_img(
 
     Args:
         x: (height, width, channels), or channels first, of 1, 3 or 4 channels.
-        data_format: "channels_last" (the default) or "channels_first".
+        data_format: "channels_last" or "channels_first"; by default what Keras is configured for.
         scale: Whether to stretch the values to 0..255; otherwise their whole parts are taken as levels.
-        dtype: What is computed in; float32 by default.
+        dtype: What is computed in; by default what Keras is configured for, else float32.
 
     Returns:
         A picture of mode "L", "RGB" or "RGBA", or "I" for one channel with values above 255.
@@ -129,7 +130,7 @@ def array_to_img(
     from PIL import Image
 
     last = _is_last(data_format)
-    array = np.asarray(x, dtype=dtype or np.float32)
+    array = np.asarray(x, dtype=dtype or defaults.float_dtype())
     if array.ndim != 3:
         raise ValueError(f"Expected image array to have rank 3 (single image). Got array with shape: {array.shape}")
     array = array if last else array.transpose(1, 2, 0)
@@ -178,11 +179,15 @@ def list_pictures(directory: str | os.PathLike[str], ext: str | Collection[str] 
 
     Args:
         directory: The folder.
-        ext: Endings without the dot.
+        ext: Endings without the dot, in small letters; names may have them in capitals.
     """
     endings = (ext,) if isinstance(ext, str) else tuple(ext)
-    name = re.compile(rf"\w+\.(?:{'|'.join(map(re.escape, endings))})")
-    return [os.path.join(root, file) for root, _, files in os.walk(directory) for file in files if name.search(file)]
+    return [
+        os.path.join(root, file)
+        for root, _, files in os.walk(directory)
+        for file in files
+        if file.lower().endswith(tuple(f".{one}" for one in endings))
+    ]
 
 
 def validate_filename(filename: str, white_list_formats: Sequence[str]) -> bool:
@@ -238,7 +243,7 @@ def _is_last(data_format: str | None) -> bool:
             "The `data_format` argument must be one of {'channels_first', 'channels_last'}. "
             f"Received: data_format={data_format}"
         )
-    return data_format != "channels_first"
+    return (data_format or defaults.data_format()) == "channels_last"
 
 
 def _levels(array: NDArray[Any]) -> NDArray[np.uint8]:

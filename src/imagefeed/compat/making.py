@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.compat.affine import BORDERS, FillMode, by_scipy, cast_like_scipy
+from imagefeed.compat.defaults import DataFormat
 from imagefeed.compat.draws import Draws, Floats, Ranges, draws, still
 from imagefeed.compat.effects import apply_brightness_shift, shift_channels
 from imagefeed.compat.geometry import continuous, cropped, flipped, identity, index_matrices
-from imagefeed.compat.images import DataFormat
 from imagefeed.compat.pictures import Ints, Pictures
 from imagefeed.compat.standardize import Standardization
 from imagefeed.compat.workers import wait, workers
@@ -218,7 +218,7 @@ def _finish(recipe: Recipe, batch: Images, drawn: Draws, part: slice, matrix: Fl
     if drawn.channel_shift is not None:
         shift_channels(batch, drawn.channel_shift[part])
     if drawn.brightness is not None:
-        _shift_brightness(recipe, batch, drawn.brightness[part])
+        batch = _shift_brightness(recipe, batch, drawn.brightness[part])
     if recipe.standardization.function is not None:
         batch = _call(recipe.standardization.function, batch)
     if not done:
@@ -239,12 +239,11 @@ def _splines(recipe: Recipe, batch: Images, matrices: Floats) -> Images:
     return np.stack(in_parallel(warp, range(len(batch)))) if len(batch) else batch
 
 
-def _shift_brightness(recipe: Recipe, batch: Images, factors: Floats) -> None:
-    def shift(k: int) -> None:
-        image = _channels_last(recipe, batch[k])
-        image[:] = apply_brightness_shift(image, float(factors[k]), scale=False)
+def _shift_brightness(recipe: Recipe, batch: Images, factors: Floats) -> Images:
+    def shift(k: int) -> Images:
+        return apply_brightness_shift(batch[k], float(factors[k]), scale=False, data_format=recipe.data_format)
 
-    in_parallel(shift, range(len(batch)))
+    return np.stack(in_parallel(shift, range(len(batch)))) if len(batch) else batch
 
 
 def _call(function: Callable[[Images], Any], batch: Images) -> Images:

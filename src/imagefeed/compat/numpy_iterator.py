@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.compat.images import DataFormat
+from imagefeed.compat.defaults import DataFormat
 from imagefeed.compat.making import Images
 from imagefeed.compat.picture_iterator import PictureIterator
 from imagefeed.compat.pictures import ArrayPictures, Ints

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.compat.defaults import DataFormat
 from imagefeed.compat.draws import Floats, numbers
-from imagefeed.compat.images import DataFormat, array_to_img
+from imagefeed.compat.images import array_to_img
 from imagefeed.compat.iterator import Iterator, Step
 from imagefeed.compat.making import Images, Recipe, make
 from imagefeed.compat.pictures import Ints, Pictures
@@ -77,13 +78,19 @@ class PictureIterator(Iterator):
         return make(nothing, self._pictures(), [indices], [empty])[0]
 
     def _by_hand(self) -> bool:
-        """Whether batches are made picture by picture, by the generator's methods."""
+        """Whether pictures are made one by one, by the generator's methods."""
         return self.image_data_generator.overridden
+
+    def _makes_its_own(self) -> bool:
+        """Whether a subclass has its own way of making a batch."""
+        name = "_get_batches_of_transformed_samples"
+        return getattr(type(self), name) is not getattr(PictureIterator, name)
 
     # ---------------------------------------------------------------------------------------------- making batches
 
     def _can_run_ahead(self) -> bool:
-        return not self._by_hand() and not self.save_to_dir  # copies are of batches that were taken
+        # Copies are saved of batches that were taken.
+        return not (self._by_hand() or self._makes_its_own() or self.save_to_dir)
 
     def _settings(self) -> tuple[Any, ...]:
         return (*super()._settings(), *vars(self.image_data_generator).values())
@@ -101,10 +108,13 @@ class PictureIterator(Iterator):
         return recipe
 
     def _prepare(self) -> Recipe | None:
-        return None if self._by_hand() else self._recipe()
+        return None if self._by_hand() or self._makes_its_own() else self._recipe()
 
     def _draw(self, common: Recipe | None, count: int) -> Drawn | None:
-        return None if common is None else Drawn(numbers(common.ranges, count, self._random), self._save_draws(count))
+        return None if common is None else self._drawn(common, count)
+
+    def _drawn(self, recipe: Recipe, count: int) -> Drawn:
+        return Drawn(numbers(recipe.ranges, count, self._random), self._save_draws(count))
 
     def _submit(self, common: Recipe | None, steps: Sequence[Step]) -> Future[list[Any]]:
         if common is None:
@@ -120,9 +130,9 @@ class PictureIterator(Iterator):
 
     def _get_batches_of_transformed_samples(self, index_array: Ints) -> Any:
         indices = np.asarray(index_array, np.int64)
-        recipe = self._prepare()
-        if recipe is not None:
-            return self._make(recipe, [indices], [cast(Drawn, self._draw(recipe, len(indices)))])[0]
+        if not self._by_hand():
+            recipe = self._recipe()
+            return self._make(recipe, [indices], [self._drawn(recipe, len(indices))])[0]
         images = self._made_by_hand(self._plain(indices))
         self._save(images, indices, self._save_draws(len(indices)))
         return self._with_targets(images, indices)

@@ -162,7 +162,9 @@ class FilePictures(Pictures):
                     io.BytesIO(records.bytes(row)), self._color_mode, size, self._interpolation, self._keep_aspect_ratio
                 )
                 image = ImageOps.exif_transpose(image) if self._whole else image
-                return img_to_array(image, dtype=np.uint8 if image.mode in ("L", "RGB", "RGBA") else np.float32)
+                return img_to_array(
+                    image, "channels_last", np.uint8 if image.mode in ("L", "RGB", "RGBA") else np.float32
+                )
             except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for broken files
                 raise DecodeError(paths[row], f"{type(error).__name__}: {error}") from error
 

@@ -29,11 +29,12 @@ class Covariance:
 
     def add(self, rows: NDArray[Any]) -> None:
         """Add pictures, (n, values), centered."""
-        exact = rows.astype(np.float64)
         if self._sum is None:
-            self._rows.append(exact)
+            self._rows.append(rows.astype(np.float64))
             return
-        self._sum += exact.T @ exact
+        for first in range(0, len(rows), len(self._sum)):  # a copy in double precision as large as the sum, not larger
+            exact = rows[first : first + len(self._sum)].astype(np.float64)
+            self._sum += exact.T @ exact
 
     def whitening(self, epsilon: float) -> NDArray[np.float32]:
         """The whitening matrix, (values, values).
