@@ -15,7 +15,8 @@ from imagefeed.checks import fail
 from imagefeed.decode import MOST_PIXELS
 from imagefeed.engine import Batch, Engine, Run
 from imagefeed.errors import DecodeError, SourceError, SpecError
-from imagefeed.keras_protocol import KerasProtocol
+from imagefeed.feeding import Feeding
+from imagefeed.feeds.batches import Units, Where, ahead, is_dict, without_units
 from imagefeed.loader_options import OnError, Options, Weights, weights_of
 from imagefeed.loader_state import fingerprint, place_of, state_of
 from imagefeed.order import Order, Portion
@@ -27,9 +28,11 @@ from imagefeed.types import Dtype, Layout
 # Planning costs about the same for one record as for a few hundred. So records that are in memory already are planned
 # together, over batches; files are not, since all that are planned together are held in memory.
 _PLANNED_TOGETHER = 1024
+# How many batches a source that fetches its records from afar knows of before they are needed.
+_TOLD_AHEAD = 8
 
 
-class Loader(KerasProtocol):
+class Loader(Feeding):
     """Batches of a source's pictures, as a pipeline makes them.
 
     Iterating gives one epoch of `(images, targets)`, or of `images` alone where the source has no targets; each time
@@ -63,6 +66,9 @@ class Loader(KerasProtocol):
         dtype: "uint8", "float16" or "float32"; by default float32 where the pipeline ends in Rescale or Normalize,
             and else uint8.
         layout: "nhwc" (channels last) or "nchw".
+        as_dict: Whether batches are dicts: "image"; "target", or the names of several targets; "weight" where records
+            have weights. By default they are tuples (images, targets), and (images, targets, weights) where records
+            have weights, as Keras expects it.
         threads: How many native threads decode and render; "auto" for as many as this process may use cores.
         prefetch: How many batches are made ahead of the one that is used.
         on_error: "raise" a DecodeError for a picture that cannot be read, or "skip" it: its batch is smaller by one.
@@ -87,6 +93,7 @@ class Loader(KerasProtocol):
         weights: Weights | None = None,
         dtype: Dtype | None = None,
         layout: Layout = "nhwc",
+        as_dict: bool = False,
         threads: int | Literal["auto"] = "auto",
         prefetch: int = 4,
         on_error: OnError = "raise",
@@ -107,6 +114,7 @@ class Loader(KerasProtocol):
             weights=weights,
             dtype=dtype,
             layout=layout,
+            as_dict=as_dict,
             threads=threads,
             prefetch=prefetch,
             on_error=on_error,
@@ -168,7 +176,14 @@ class Loader(KerasProtocol):
             start: The first batch.
         """
         bad = 0
-        run = iter(Run(self._ready_engine(), self._groups(epoch, start), epoch=epoch, ahead=self.options.prefetch))
+        run = iter(
+            Run(
+                self._ready_engine(),
+                _told(self._groups(epoch, start), self.source),
+                epoch=epoch,
+                ahead=self.options.prefetch,
+            )
+        )
         for batch in run:
             if batch.bad:
                 if self.options.on_error == "raise":
@@ -177,6 +192,16 @@ class Loader(KerasProtocol):
                 bad += len(batch.bad)
                 self._check_bad(bad)
             yield batch
+
+    @property
+    def is_shard(self) -> bool:
+        """Whether this is one of several parts that `shard` made."""
+        return self._order.world > 1
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether iterating goes on with the next epoch (`repeat`)."""
+        return self.options.repeat
 
     # -------------------------------------------------------------------------------------------- its place
 
@@ -318,7 +343,7 @@ class Loader(KerasProtocol):
         for batch in self.batches(epoch, start=start):
             self._place = (epoch, self._place[1] + 1)
             if len(batch.images):  # of a batch nothing may be left
-                yield _given(batch)
+                yield self._given(batch)
         self._place = (epoch + 1, 0)
 
     def _endless(self, epoch: int, start: int) -> Iterator[Any]:
@@ -328,7 +353,26 @@ class Loader(KerasProtocol):
             epoch, start = epoch + 1, 0
 
     def _single(self, number: int) -> Any:
-        return _given(next(iter(self.batches(self.epoch, start=number))))
+        return self._given(next(iter(self.batches(self.epoch, start=number))))
+
+    def _fed(self, normalize: Where) -> tuple[Loader, Units | None]:
+        """The loader whose batches are sent to a device, and the units that the device gives them."""
+        if normalize == "host":
+            return self, None
+        pipeline, units = without_units(self.pipeline)
+        shard = self._order.rank, self._order.world
+        return _rebuild(self.source, pipeline, self._arguments() | {"dtype": "uint8"}, shard, self._coming()), units
+
+    def _given(self, batch: Batch) -> Any:
+        """A batch as iterating gives it."""
+        weights = self.source.sample_weights(batch.indices)
+        if self.options.as_dict:
+            named = batch.targets if is_dict(batch.targets) else {"target": batch.targets}
+            parts = {"image": batch.images, **named, "weight": weights}
+            return {name: part for name, part in parts.items() if part is not None}
+        if weights is not None:
+            return batch.images, batch.targets, weights
+        return batch.images if batch.targets is None else (batch.images, batch.targets)
 
     def _prints(self) -> dict[str, str]:
         if self._fingerprint is None:
@@ -439,9 +483,16 @@ def _rebuild(
     return loader
 
 
-def _given(batch: Batch) -> Any:
-    """A batch as iterating gives it."""
-    return batch.images if batch.targets is None else (batch.images, batch.targets)
+def _told(groups: Iterator[list[Portion]], source: Source) -> Iterator[list[Portion]]:
+    """The groups of an epoch. The source is told of each some time before it is taken."""
+
+    def tell() -> Iterator[list[Portion]]:
+        for group in groups:
+            for portion in group:
+                source.read_ahead(portion.records)
+            yield group
+
+    return ahead(tell(), _TOLD_AHEAD)
 
 
 def _dtype_of(pipeline: Pipeline, dtype: Dtype | None) -> Dtype:

@@ -32,6 +32,7 @@ class Options:
     weights: Weights | None
     dtype: Dtype | None
     layout: Layout
+    as_dict: bool
     threads: int | Literal["auto"]
     prefetch: int
     on_error: OnError
@@ -48,7 +49,7 @@ class Options:
         seed: Any = self.seed
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
             raise fail("Loader(seed=)", seed, "expected an integer from 0 to 2**64 - 1")
-        for name in ("drop_last", "repeat"):
+        for name in ("drop_last", "repeat", "as_dict"):
             check_bool(f"Loader({name}=)", getattr(self, name))
         if self.shuffle is not None:
             check_bool("Loader(shuffle=)", self.shuffle)
