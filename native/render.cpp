@@ -332,6 +332,10 @@ Status Renderer::run_pass(Picture in, const PassSpec& pass, bool first, std::siz
     if (Status status = head.prepare(in, decoder_); !status.is_ok()) return status;
     if (Status status = Points::check(pass, row, in.channels); !status.is_ok()) return status;
     const Points points(pass, row, in.channels, points_);
+    if (slot == nullptr && !pass.has_warp && !head.has_rows() && points.empty()) {
+        out = in;
+        return Status::ok();
+    }
     Warp warp{};
     warp.height = in.held.height();
     warp.width = in.held.width();
@@ -395,11 +399,13 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
     Status status = load(record, program, row, picture, denominator);
     decode_nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
     if (status.is_ok() && program.resize.size.data != nullptr) status = resize(program.resize, row, picture);
+    std::size_t next = 0;  // of the two intermediate pictures, the one that is not being read
     for (std::size_t k = 0; status.is_ok() && k < program.passes.size(); ++k) {
         const bool last = k + 1 == program.passes.size();
         Picture out;
         status = run_pass(picture, program.passes[k], k == 0, row, k == 0 ? denominator : 1, program, last ? &slot : nullptr, out,
-                          intermediate_[k % 2]);
+                          intermediate_[next]);
+        if (out.data == intermediate_[next].reserve<std::uint8_t>(0)) next = 1 - next;
         picture = out;
     }
     kernels().publish();

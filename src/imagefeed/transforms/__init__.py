@@ -20,6 +20,7 @@ from imagefeed.transforms.geometric import (
 )
 from imagefeed.transforms.noise import Downscale, GaussianNoise, JpegCompression, PoissonNoise, SaltAndPepper
 from imagefeed.transforms.normalize import Normalize, Rescale, Whiten
+from imagefeed.transforms.policy import AutoAugment, RandAugment, TrivialAugment
 from imagefeed.transforms.tint import (
     ChannelShift,
     ChannelShuffle,
@@ -43,6 +44,7 @@ from imagefeed.transforms.turns import (
 __all__ = [
     "Affine",
     "Apply",
+    "AutoAugment",
     "AutoContrast",
     "Brightness",
     "CenterCrop",
@@ -76,6 +78,7 @@ __all__ = [
     "Perspective",
     "PoissonNoise",
     "Posterize",
+    "RandAugment",
     "RandomCrop",
     "RandomErasing",
     "RandomOrder",
@@ -100,6 +103,7 @@ __all__ = [
     "Transform",
     "Translate",
     "Transpose",
+    "TrivialAugment",
     "VerticalFlip",
     "WhiteBalance",
     "Whiten",
