@@ -2,10 +2,10 @@
 
     python benchmarks/transforms.py [--only NAME ...] [--rounds 9] [--out FOLDER]
 
-All make a uint8 batch of uint8 pictures in memory, of 224x224 and 512x512. Ours is timed as it is used: a Loader with one
-thread, planning included, the whole process held to one core. The others are called picture by picture, as their
-documentation shows, with their own threads off, and their results are put into a batch that is there already. The systems
-take turns, and a figure is the median of the rounds. Writes results/transforms.json and results/transforms.md.
+All make a uint8 batch of uint8 pictures in memory, of 224x224 and 512x512. Ours is timed as it is used: a Loader with
+one thread, planning included, the whole process held to one core. The others are called picture by picture, as their
+documentation shows, with their own threads off, and their results are put into a batch that is there already. The
+systems take turns, and a figure is the median of the rounds. Writes results/transforms.json and .md.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ def table(rows: dict[str, dict[str, dict[str, float]]], about: dict[str, str]) -
     lines = [
         "# Every transform, on one core",
         "",
-        "Microseconds a picture, from uint8 pictures in memory to a uint8 batch, and in brackets how many times as long as",
-        "ours. Where another is faster, the bracket is below 1 and bold. Made by `benchmarks/transforms.py`;",
+        "Microseconds a picture, from uint8 pictures in memory to a uint8 batch, and in brackets how many times as",
+        "long as ours. Where another is faster, the bracket is below 1 and bold. Made by `benchmarks/transforms.py`;",
         ", ".join(f"{name} {version}" for name, version in about.items()) + ".",
         "",
         f"| transform | {' | '.join(heads)} |",
@@ -140,7 +140,7 @@ def table(rows: dict[str, dict[str, dict[str, float]]], about: dict[str, str]) -
             faster = sum(ratio >= 1 for ratio in found)
             middle = statistics.median(found)
             lines.append(
-                f"Beside {label}: at least as fast in {faster} of {len(found)}; {middle:.1f} times as fast in the median."
+                f"Beside {label}: at least as fast in {faster} of {len(found)}; in the median {middle:.1f} times."
             )
     if "five color ops" in rows:
         five, two = (sum(us["imagefeed"] for us in rows[name].values()) for name in ("five color ops", "two color ops"))
