@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include "sealed.hpp"
+
 namespace imagefeed {
 namespace {
 
@@ -38,6 +40,13 @@ void FetchJob::run(std::size_t i, Renderer& renderer) noexcept {
     Record& record = group_->records[i];
     record.status = guarded([&] {
         if (!record.status.is_ok()) return record.status;  // whoever was to get its bytes could not
+        if (record.sealed != nullptr) {
+            const bool whole = sealed_checksum(record.sealed, record.sealed_size) == stated_checksum(record.sealed);
+            record.sealed = nullptr;
+            if (!whole) return Status::fail(Fault::damaged, "the cache value's checksum is wrong");
+        }
+        const bool given = record.bytes != nullptr || record.kind == RecordKind::array;
+        if (!given && (files_.empty() || files_[i].empty())) return Status::ok();  // to be filled in later
         if (!files_.empty() && !files_[i].empty()) {
             if (Status status = read_file(files_[i], record); !status.is_ok()) return status;
         }

@@ -19,6 +19,7 @@
 #include "kernels.hpp"
 #include "random.hpp"
 #include "recycler.hpp"
+#include "sealed.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -114,6 +115,15 @@ struct PyRecords {
                      arrays.shape(1), arrays.shape(2), arrays.shape(3));
         }
         owners.push_back(nb::cast(arrays));
+    }
+
+    // A value of the cache. Gives the size of its source; says what is wrong with the header by an exception.
+    std::tuple<int, int> set_sealed(std::size_t i, Array<std::uint8_t, 1> value, bool check) {
+        int height = 0, width = 0;
+        const Status status = open_sealed(value.data(), value.shape(0), check, at(i), height, width);
+        if (!status.is_ok()) throw nb::value_error(status.message.c_str());
+        owners.push_back(nb::cast(value));
+        return {height, width};
     }
 
     nb::ndarray<nb::numpy, std::int64_t> sizes() const {
@@ -636,6 +646,12 @@ NB_MODULE(_native, m) {
     m.def("decode_jpeg", &decode_jpeg, "data"_a, "region"_a = nb::none(), "denominator"_a = 1, "color"_a = true,
           "ours"_a = nb::none());
 
+    m.def("sealed_checksum", [](Array<std::uint8_t, 1> value) {
+        if (value.shape(0) <= kSealedHeader) throw nb::value_error("a value is longer than its header");
+        const nb::gil_scoped_release unlocked;
+        return sealed_checksum(value.data(), value.shape(0));
+    }, "value"_a);
+
     nb::class_<PyRecords>(m, "Records")
         .def("__init__", [](PyRecords* self, std::size_t count) { new (self) PyRecords{std::make_shared<RecordGroup>(count), {}}; }, "count"_a)
         .def("__len__", [](const PyRecords& self) { return self.group->records.size(); })
@@ -646,6 +662,7 @@ NB_MODULE(_native, m) {
         .def("set_ranges", &PyRecords::set_ranges, "offsets"_a, "lengths"_a)
         .def("set_array", &PyRecords::set_array, "index"_a, "array"_a)
         .def("set_rows", &PyRecords::set_rows, "arrays"_a, "indices"_a)
+        .def("set_sealed", &PyRecords::set_sealed, "index"_a, "value"_a, "check"_a = true)
         .def("bytes", [](PyRecords& self, std::size_t i) { return nb::bytes(self.at(i).bytes, self.at(i).size); }, "index"_a)
         .def("orientation", [](PyRecords& self, std::size_t i) { return self.at(i).header.orientation; }, "index"_a)
         .def("as_stored", [](PyRecords& self) { for (Record& record : self.group->records) record.header.orientation = 1; })

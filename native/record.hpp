@@ -36,6 +36,8 @@ struct Record {
     FileRange range;
     JpegHeader header;
     ArrayView array;
+    const std::uint8_t* sealed = nullptr;  // of the cache: a value whose checksum has yet to be compared
+    std::size_t sealed_size = 0;
     Status status;
 
     // As a person sees the picture: after the EXIF orientation.

@@ -7,7 +7,7 @@
 
 namespace imagefeed {
 
-enum class Fault { none, io, decode, too_large, plan };
+enum class Fault { none, io, decode, too_large, plan, damaged };
 
 struct Status {
     Fault fault = Fault::none;
