@@ -4,7 +4,9 @@
     ├── DecodeError    a file's bytes are not a picture that can be read
     ├── SourceError    a folder, table or list of records is not what was asked for
     ├── SpecError      a transform, variable or pipeline is written wrongly
-    └── PlanError      a well-written pipeline cannot be applied to these records
+    ├── PlanError      a well-written pipeline cannot be applied to these records
+    ├── CacheError     a cache's folder cannot be used
+    └── WorkerError    a process that works for a loader has ended before its work was done
 
 Every message is complete by itself: it names the file or the field, the value, what was expected and what to
 do. All of them can be pickled, so they cross processes unharmed.
@@ -44,3 +46,11 @@ class SpecError(ImagefeedError):
 
 class PlanError(ImagefeedError):
     """A pipeline cannot be applied to the pictures at hand."""
+
+
+class CacheError(ImagefeedError):
+    """A cache's folder cannot be used."""
+
+
+class WorkerError(ImagefeedError):
+    """A process that works for a loader has ended before its work was done."""

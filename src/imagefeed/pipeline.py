@@ -96,21 +96,21 @@ class Pipeline:
         """
         return load(path, cls)
 
-    def stages(self) -> tuple[Stage, ...]:
-        """The pipeline cut after every Python function, whose result has a size that only it knows.
+    def stages(self, start: int = 0) -> tuple[Stage, ...]:
+        """The pipeline, from a step on, cut after every Python function, whose result has a size that only it knows.
 
         There is always at least one stage. The numbers of the steps, and so their draws, are those in the
         pipeline.
         """
         numbered = [Step.of(number, step) for number, step in enumerate(self.steps)]
-        ends = [step.number + 1 for step in numbered if step.transform.role == "host"]
+        ends = [step.number + 1 for step in numbered[start:] if step.transform.role == "host"]
         if not ends or ends[-1] != len(numbered):
             ends.append(len(numbered))
         scalable = self.training and self.is_random
-        starts = [0, *ends[:-1]]
+        starts = [start, *ends[:-1]]
         return tuple(
-            Stage.of(tuple(numbered[start:end]), scalable=scalable and start == 0)
-            for start, end in zip(starts, ends, strict=True)
+            Stage.of(tuple(numbered[begin:end]), scalable=scalable and begin == start)
+            for begin, end in zip(starts, ends, strict=True)
         )
 
 
