@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,6 +60,21 @@ class Source(ABC):
 
     def read_ahead(self, indices: Ints) -> None:  # noqa: B027 - most have nothing to begin
         """Told that these records will be staged soon. Sources whose bytes are far away begin to get them."""
+
+    def identities(self, indices: Ints, *, content: bool = False) -> list[bytes]:
+        """What tells one version of each record's picture from another, so that a cache knows it again.
+
+        Args:
+            indices: The records.
+            content: Whether to go by all bytes of a picture, instead of its file's path, size, modification time and
+                inode.
+
+        Returns:
+            One for each record; empty where there is none, since the picture is missing or is an array.
+        """
+        records = _native.Records(len(indices))
+        files = self.stage(records, indices)
+        return [_identity(files[row] if files else "", records, row, content) for row in range(len(indices))]
 
     @abstractmethod
     def targets(self, indices: Ints) -> Targets:
@@ -244,3 +261,21 @@ class Source(ABC):
         if len(counts) > 8:
             counts = [*counts[:7], f"… {len(counts) - 7} more"]
         return f"{records}: {', '.join(counts)}"
+
+
+def _identity(file: str, records: _native.Records, row: int, content: bool) -> bytes:
+    if not file:
+        data = records.bytes(row)
+        return _digest(data) if data else b""
+    try:
+        if content:
+            with open(file, "rb") as opened:
+                return _digest(opened.read())
+        found = os.stat(file)
+    except OSError:
+        return b""
+    return os.fsencode(f"{os.path.abspath(file)}\0{found.st_size}\0{found.st_mtime_ns}\0{found.st_ino}")
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()

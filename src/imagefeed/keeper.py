@@ -1,0 +1,133 @@
+"""What an engine asks of its cache: which pictures of a group are there, and to keep those that were not."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed import _native
+from imagefeed.cache import HEADER, Bytes, Cache, FolderStore, Kind, open_store, sealed
+from imagefeed.cache_point import CachePoint
+from imagefeed.plan import plan
+from imagefeed.sources import Source
+
+Ints = NDArray[np.int64]
+
+# Pictures by which the size of a whole cache is estimated.
+_SAMPLED = 32
+# Of JPEG to raw levels, roughly, for photographs.
+_JPEG_SHARE = 0.15
+
+
+@dataclass(slots=True)
+class Found:
+    """What a cache has of a group.
+
+    Attributes:
+        keys: Of every record; empty for one that cannot be known again.
+        sizes: int64 (n, 2), of the pictures that the kept ones were made from; 0 where there is none.
+        missing: The rows that have to be made.
+        lease: Held while kept pictures are used.
+    """
+
+    keys: list[bytes]
+    sizes: Ints
+    missing: Ints
+    lease: object = field(repr=False)
+
+
+class Keeper:
+    """A cache, as one engine uses it."""
+
+    def __init__(self, source: Source, cache: Cache, point: CachePoint, sample: Callable[[Ints], Ints]) -> None:
+        self.point = point
+        self.hits = 0
+        self.misses = 0
+        self.damaged = 0
+        self._source = source
+        self._cache = cache
+        self.store = open_store(cache)
+        self.kind: Kind = self._decide(sample)
+        self._digest = point.digest(cache, self.kind, source.color)
+
+    @property
+    def words(self) -> str:
+        """What is kept, for people."""
+        form = f"JPEG of quality {self._cache.quality}" if self.kind == "jpeg" else "raw levels"
+        where = "in memory" if self._cache.in_ram else f"in {self._cache.path}"
+        return f"kept {where}, {self.point.words}, as {form}"
+
+    def find(self, records: _native.Records, indices: Ints) -> Found:
+        """Let `records` show what the cache has of some records."""
+        content = self._cache.identity == "content"
+        known = self._source.identities(indices, content=content)
+        keys = [hashlib.blake2b(self._digest + one, digest_size=16).digest() if one else b"" for one in known]
+        values, lease = self.store.look_up(keys)
+        sizes = np.zeros((len(keys), 2), np.int64)
+        missing: list[int] = []
+        for row, value in enumerate(values):
+            if value is None:
+                missing.append(row)
+                continue
+            try:
+                sizes[row] = records.set_sealed(row, value, self.store.checked)
+            except ValueError:  # damaged so that not even its header can be read
+                self.damaged += 1
+                missing.append(row)
+        self.hits += len(keys) - len(missing)
+        self.misses += len(missing)
+        return Found(keys, sizes, np.array(missing, np.int64), lease)
+
+    def seal(self, value: Bytes, size: tuple[int, int, int], source: tuple[int, int]) -> Bytes:
+        """A value, whose levels stand from HEADER on, in the form that is kept."""
+        if self.kind == "raw":
+            return sealed("raw", size, source, value)
+        data = np.frombuffer(_jpeg(value[HEADER:].reshape(size), self._cache.quality), np.uint8)
+        return sealed("jpeg", size, source, np.concatenate([np.zeros(HEADER, np.uint8), data]))
+
+    def keep(self, key: bytes, value: Bytes, *, again: bool) -> None:
+        """Keep a value; in place of a damaged one, if it is made again."""
+        if key and again and isinstance(self.store, FolderStore):
+            self.store.replace(key, value)
+        elif key:
+            self.store.put(key, value)
+
+    def estimate(self, sample: Callable[[Ints], Ints]) -> int:
+        """About how many bytes all records would take as raw levels, by the sizes of some of them."""
+        indices = np.unique(np.linspace(0, len(self._source) - 1, _SAMPLED).astype(np.int64))
+        sizes = sample(indices)
+        good = (sizes > 0).all(axis=1)
+        if not good.any():
+            return 0
+        made = plan(self.point.before, sizes[good], indices[good], seed=0, epoch=0).sizes
+        return int((made.prod(axis=1) * self._source.channels + HEADER).mean() * len(self._source))
+
+    def expected(self, sample: Callable[[Ints], Ints]) -> int:
+        """About how many bytes all records would take as they are kept."""
+        return int(self.estimate(sample) * (_JPEG_SHARE if self.kind == "jpeg" else 1))
+
+    def _decide(self, sample: Callable[[Ints], Ints]) -> Kind:
+        if self._cache.store != "auto":
+            return self._cache.store
+        if self._cache.in_ram:
+            return "raw"
+        if self.store.kind is None:
+            self.store.set_kind("raw" if self.estimate(sample) <= self._cache.bytes else "jpeg")
+        return self.store.kind or "raw"
+
+
+def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
+    from PIL import Image  # Pillow: not before it is needed
+
+    image: Any = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality, subsampling="4:2:0", optimize=True)
+    return file.getvalue()
+
+
