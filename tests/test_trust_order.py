@@ -81,12 +81,12 @@ def test_weights_are_met(shuffle) -> None:
 def test_balanced_weights_balance_classes() -> None:
     labels = np.repeat([0, 1, 2], [80, 8, 2])
     source = feed.arrays(np.zeros((90, 4, 4, 3), np.uint8), labels, classes=("a", "b", "c"))
-    loader = Loader(source, RANDOM, weights="balanced", batch_size=90)
+    loader = Loader(source, RANDOM, sampling="balanced", batch_size=90)
     for _ in range(5):
         counts = Counter(next(iter(loader))[1].tolist())
         assert all(abs(counts[kind] - 30) <= 2 for kind in range(3))
     with pytest.raises(SourceError, match="no classes to balance"):
-        Loader(feed.arrays(np.zeros((9, 4, 4, 3), np.uint8)), RANDOM, weights="balanced")
+        Loader(feed.arrays(np.zeros((9, 4, 4, 3), np.uint8)), RANDOM, sampling="balanced")
     for bad, message in (
         ([1.0, 2.0], r"has shape \(2,\); expected one number for each of 90"),
         (np.full(90, -1.0), "expected numbers of at least 0"),
@@ -94,13 +94,13 @@ def test_balanced_weights_balance_classes() -> None:
         ("even", "expected 'balanced'"),
     ):
         with pytest.raises(SpecError, match=message):
-            Loader(source, RANDOM, weights=bad)
+            Loader(source, RANDOM, sampling=bad)
 
 
 def test_a_record_drawn_twice_looks_different_and_can_be_replayed() -> None:
     weights = np.ones(90)
     weights[5] = 60
-    loader = Loader(pictures(), RANDOM, weights=weights, batch_size=30, seed=4)
+    loader = Loader(pictures(), RANDOM, sampling=weights, batch_size=30, seed=4)
     seen = {}
     for batch in loader.batches(2):
         for image, index, key in zip(batch.images, batch.indices.tolist(), batch.keys.tolist(), strict=True):
@@ -173,7 +173,7 @@ def rest(loader: Loader) -> list[bytes]:
     return [images.tobytes() + labels.tobytes() for images, labels in loader]
 
 
-@pytest.mark.parametrize("changes", [{}, {"steps_per_epoch": 5}, {"weights": np.arange(90.0)}, {"drop_last": True}])
+@pytest.mark.parametrize("changes", [{}, {"steps_per_epoch": 5}, {"sampling": np.arange(90.0)}, {"drop_last": True}])
 def test_the_rest_is_the_same_from_every_batch(changes) -> None:
     arguments = {"batch_size": 20, "seed": 6, **changes}
     whole = Loader(pictures(), RANDOM, **arguments)

@@ -3,10 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from imagefeed._version import __version__
+from imagefeed.cache import Cache
 from imagefeed.decode import read
-from imagefeed.errors import DecodeError, ImagefeedError, PlanError, SourceError, SpecError
+from imagefeed.errors import CacheError, DecodeError, ImagefeedError, PlanError, SourceError, SpecError, WorkerError
 from imagefeed.loader import Loader, render
 from imagefeed.pipeline import Pipeline
+from imagefeed.report import Report
 from imagefeed.sources import Source, arrays, concat, folder, pairs, shards, table
 from imagefeed.spec import register
 from imagefeed.statistics import Covariance, Statistics
@@ -91,6 +93,8 @@ __all__ = [
     "Bernoulli",
     "Boxes",
     "Brightness",
+    "Cache",
+    "CacheError",
     "CenterCrop",
     "ChannelShift",
     "ChannelShuffle",
@@ -145,6 +149,7 @@ __all__ = [
     "RandomResizedCrop",
     "RandomRotate90",
     "RandomScale",
+    "Report",
     "Rescale",
     "Resize",
     "ResizeLongestSide",
@@ -174,6 +179,7 @@ __all__ = [
     "VerticalFlip",
     "WhiteBalance",
     "Whiten",
+    "WorkerError",
     "Zoom",
     "__version__",
     "array_to_img",

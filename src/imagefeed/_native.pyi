@@ -28,7 +28,6 @@ def decode_jpeg(
     color: bool = True,
     ours: bool | None = None,
 ) -> tuple[NDArray[np.uint8], int, int]: ...
-
 def sealed_checksum(value: NDArray[np.uint8]) -> int: ...
 
 class Records:

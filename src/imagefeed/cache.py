@@ -16,6 +16,7 @@ import warnings
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -49,9 +50,9 @@ class Cache:
         (1, 1)
 
     The steps before the first random one are done before a picture is kept, rounded to whole levels. Where the
-    pipeline begins with a random crop or turn, pictures are kept whole, shrunk to what training can use: a short side of 8/7
-    of the least that the widest view needs (256 for 224). `Loader.explain` says which it is. What is not kept is made in
-    the same way every time, so the pictures do not depend on what is in the cache.
+    pipeline begins with a random crop or turn, pictures are kept whole, shrunk to what training can use: a short side
+    of 8/7 of the least that the widest view needs (256 for 224). `Loader.explain` says which it is. What is not kept is
+    made in the same way every time, so the pictures do not depend on what is in the cache.
 
     Attributes:
         path: A folder, which several processes may share; or "ram" for memory of this process.
@@ -228,10 +229,9 @@ class FolderStore:
     checked = True
 
     def __init__(self, path: Path, budget: int, *, write: bool = True) -> None:
-        import lmdb  # where it is used
-
+        lmdb: Any = import_module("lmdb")  # only where it is used
         self.path = path
-        self._lmdb = lmdb
+        self._lmdb: Any = lmdb
         self._together = min(_TOGETHER, budget // 16)
         self._pending: dict[bytes, Bytes] = {}
         self._waiting = 0
@@ -243,7 +243,7 @@ class FolderStore:
                 path.mkdir(parents=True, exist_ok=True)
             page = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
             # Twelve pages are the least that an environment takes.
-            self._env = lmdb.open(
+            self._env: Any = lmdb.open(
                 str(path),
                 map_size=max(12, budget // page) * page,
                 readonly=not write,
@@ -348,7 +348,7 @@ class FolderStore:
         try:
             with self._env.begin(write=True) as transaction:
                 for key, value in items:
-                    transaction.put(key, memoryview(value), overwrite=overwrite)
+                    transaction.put(key, value.data, overwrite=overwrite)
         except self._lmdb.MapFullError:
             return False
         return True

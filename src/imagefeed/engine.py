@@ -1,16 +1,12 @@
-"""Batches in flight: fetch, plan, render.
+"""Records to batches: fetch, plan, render.
 
-One thread conducts: it asks the native threads to read files, plans what was read, and asks them to render it into
-the slots of a batch. It never touches a pixel, and holds the GIL for little more than the planning. Everything that is
-in flight belongs to a `Run`, which ends it when it is closed, however that comes about.
+Whoever conducts (see run.py) asks the native threads to read files, plans what was read, and asks them to render it
+into the slots of a batch. Python never touches a pixel, and holds the GIL for little more than the planning.
 """
 
 from __future__ import annotations
 
-import atexit
 import threading
-import weakref
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -19,9 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
+from imagefeed.cache import HEADER, Bytes, Cache
+from imagefeed.cache_point import cache_point
 from imagefeed.decode import Color
 from imagefeed.errors import DecodeError, PlanError
 from imagefeed.follow import Companion, Following, batch_form, companion_program
+from imagefeed.keeper import Found, Keeper
+from imagefeed.meter import Meter
 from imagefeed.ops import Host
 from imagefeed.order import Portion
 from imagefeed.pipeline import Pipeline, Stage
@@ -29,13 +29,13 @@ from imagefeed.plan import Plan, plan
 from imagefeed.program import PLAIN, program, store
 from imagefeed.sources import Source
 from imagefeed.types import Dtype, Layout
+from imagefeed.waiting import spread, wait
 
 Ints = NDArray[np.int64]
 T = TypeVar("T")
 
-# How long a wait may keep Ctrl-C waiting, in milliseconds.
-PATIENCE = 50
 _PLAN_FAULT = 4
+_DAMAGED_FAULT = 5
 _NUMPY_DTYPES: dict[Dtype, type[np.generic]] = {
     "uint8": np.uint8,
     "float16": np.float16,
@@ -56,14 +56,18 @@ class Batch:
         padding: How many at the end belong to the beginning of the batch, and are there only so that all shards
             have equally many.
         bad: The records that could not be decoded, which are not among them.
+        lost: int64, the places in the portion where they stand.
+        portion: All records that were asked for.
     """
 
     images: NDArray[Any]
     targets: Any
     indices: Ints
     keys: Ints
-    padding: int = 0
-    bad: tuple[DecodeError, ...] = ()
+    padding: int
+    bad: tuple[DecodeError, ...]
+    lost: Ints
+    portion: Portion
 
 
 class Engine:
@@ -79,15 +83,19 @@ class Engine:
         dtype: Dtype,
         layout: Layout,
         most_pixels: int,
+        cache: Cache | None = None,
     ) -> None:
         self.source = source
-        self.stages = pipeline.stages()
         self.seed = seed
         self.dtype: Dtype = dtype
         self.layout: Layout = layout
         self.most_pixels = most_pixels
         self.pool = _native.Pool(threads)
         self.memory = _native.Recycler(8)
+        self.meter = Meter()
+        point = None if cache is None else cache_point(pipeline, cache)
+        self.stages = pipeline.stages() if point is None else point.after
+        self.keeper = None if cache is None or point is None else Keeper(source, cache, point, self.sizes)
 
     # -------------------------------------------------------------------------------------------- one group
 
@@ -96,30 +104,63 @@ class Engine:
 
         Once `stopped` is set, waiting for anything of theirs raises StoppedError.
         """
-        records = _native.Records(len(indices))
-        files = self.source.stage(records, indices)
-        job = self.pool.fetch(records, files, self.most_pixels)
-        following = Following(self.pool, self.source.targets(indices), self.most_pixels)
-        return Group(indices, keys, records, job, following, stopped)
+        with self.meter.span("fetch", len(indices)):
+            following = Following(self.pool, self.source.targets(indices), self.most_pixels)
+            if self.keeper is None:
+                return self._read(indices, keys, following, stopped)
+            records = _native.Records(len(indices))
+            found = self.keeper.find(records, indices)
+            job = self.pool.fetch(records, (), self.most_pixels)
+            group = Group(indices, keys, records, job, following, stopped, found=found)
+            self._read_missing(group, found.missing)
+            return group
 
     def finish_fetch(self, group: Group) -> None:
         """Wait for the reading, and decode what the native core does not."""
         wait(group.job, group.stopped)
-        for row, _, message in group.records.faults():
-            group.errors[row] = DecodeError(self._name(group, row), message)
+        damaged: list[int] = []
+        for row, kind, message in group.records.faults():
+            if kind == _DAMAGED_FAULT:
+                damaged.append(row)
+            else:
+                group.errors[row] = DecodeError(self._name(group, row), message)
+        if group.found is not None:
+            self._finish_missing(group, group.found, damaged)
         self._decode_foreign(group, group.records, self.source.color, lambda row: self._name(group, row))
         for companion in group.following.companions:
             self._finish_companion(group, companion)
         if group.following.companions:
-            for row, error in group.following.mismatched(group.records.sizes(), self._names(group)).items():
+            for row, error in group.following.mismatched(group.sizes(), self._names(group)).items():
                 group.errors.setdefault(row, error)
+
+    def sizes(self, indices: Ints) -> Ints:
+        """The sizes of some stored pictures, int64 (n, 2); 0 for those that cannot be read."""
+        group = self._read(indices, indices, Following(self.pool, None, self.most_pixels), threading.Event())
+        self.finish_fetch(group)
+        sizes = group.records.sizes()
+        sizes[list(group.errors)] = 0
+        return sizes
+
+    def fill(self, indices: Ints) -> tuple[DecodeError, ...]:
+        """Put some records into the cache; what could not be read."""
+        if self.keeper is None:
+            return ()
+        group = self.fetch(indices, indices, threading.Event())
+        self.finish_fetch(group)
+        self._finish_kept(group, self.keeper, self._plan(group, self.keeper.point.before, 0), 0)
+        self.keeper.store.flush()
+        return tuple(group.errors.values())
 
     def plans(self, group: Group, epoch: int) -> Iterator[Plan]:
         """The plan of every stage. What a stage's Python function returned is planned by the next stage."""
+        if self.keeper is not None and group.found is not None:
+            current = self._plan(group, self.keeper.point.before, epoch)
+            self._move(group, current)
+            yield current
+            self._finish_kept(group, self.keeper, current, epoch)
         for stage in self.stages:
             current = self._plan(group, stage, epoch)
-            if group.following.moves:
-                group.following.move(current, self._names(group), list(group.errors))
+            self._move(group, current)
             yield current
             if current.host is not None:
                 self._call_host(group, current, current.host)
@@ -180,12 +221,80 @@ class Engine:
         followed = {name: array for (name, _, _), array in zip(rendering.made[1:], arrays[1:], strict=True)}
         targets = group.following.batch(good + rows.start, followed)
         bad = tuple(errors[row] for row in sorted(errors))
-        return Batch(arrays[0], targets, portion.records[good], portion.keys[good], padding, bad)
+        lost = np.array(sorted(errors), np.int64) - rows.start
+        return Batch(arrays[0], targets, portion.records[good], portion.keys[good], padding, bad, lost, portion)
 
     # -------------------------------------------------------------------------------------------- its parts
 
+    def _read(self, indices: Ints, keys: Ints, following: Following, stopped: threading.Event) -> Group:
+        """Begin to read some stored pictures."""
+        records = _native.Records(len(indices))
+        files = self.source.stage(records, indices)
+        return Group(indices, keys, records, self.pool.fetch(records, files, self.most_pixels), following, stopped)
+
+    def _read_missing(self, group: Group, rows: Ints) -> None:
+        """Begin to read what the cache does not have of a group."""
+        if len(rows):
+            nothing = Following(self.pool, None, self.most_pixels)
+            part = self._read(group.indices[rows], group.keys[rows], nothing, group.stopped)
+            group.missing.append((rows, part))
+
+    def _finish_missing(self, group: Group, found: Found, damaged: Sequence[int]) -> None:
+        """Wait for what the cache does not have; what it has but damaged is read now."""
+        if self.keeper is not None:
+            self.keeper.damaged += len(damaged)
+        self._read_missing(group, np.array(damaged, np.int64))
+        for rows, part in group.missing:
+            self.finish_fetch(part)
+            found.sizes[rows] = part.records.sizes()
+            group.errors |= {int(rows[k]): error for k, error in part.errors.items()}
+
+    def _finish_kept(self, group: Group, keeper: Keeper, current: Plan, epoch: int) -> None:
+        """Bring a group to where the cache has it: make what is missing, and let the masks follow."""
+        if group.missing:
+            with self.meter.span("cache", sum(len(rows) for rows, _ in group.missing)):
+                for number, (rows, part) in enumerate(group.missing):
+                    self._make_missing(group, keeper, rows, part, epoch, again=number > 0)
+                # What has been made is JPEG perhaps, whose headers have yet to be read.
+                wait(self.pool.fetch(group.records, (), self.most_pixels), group.stopped)
+        if keeper.point.before.steps:
+            self._move_companions(group, current)
+        group.missing.clear()
+        group.kept = True
+
+    def _make_missing(self, group: Group, keeper: Keeper, rows: Ints, part: Group, epoch: int, *, again: bool) -> None:
+        """Make what the cache does not have, keep it, and put it into the group."""
+        found, channels = group.found, self._channels(group)
+        if found is None:
+            return
+        todo = self._plan(part, keeper.point.before, epoch)
+        values = [np.empty(HEADER + int(h * w) * channels, np.uint8) for h, w in todo.sizes.tolist()]
+        pictures = [value[HEADER:].reshape(*size, channels) for value, size in zip(values, todo.sizes, strict=True)]
+        native = program(todo, color=self.source.color == "rgb", dtype="uint8", layout="nhwc")
+        self._run_each(part, part.records, native, pictures)
+
+        def seal(k: int) -> Bytes:
+            height, width = todo.sizes[k].tolist()
+            source = int(todo.sources[k, 0]), int(todo.sources[k, 1])
+            return keeper.seal(values[k], (height, width, channels), source)
+
+        good = [k for k in range(len(rows)) if k not in part.errors]
+        for k, value in self._spread(seal, good, group).items():
+            row = int(rows[k])
+            keeper.keep(found.keys[row], value, again=again)
+            group.records.set_sealed(row, value, False)
+        group.errors |= {int(rows[k]): error for k, error in part.errors.items()}
+
+    def _move(self, group: Group, current: Plan) -> None:
+        if group.following.moves:
+            group.following.move(current, self._names(group), list(group.errors))
+
     def _plan(self, group: Group, stage: Stage, epoch: int) -> Plan:
-        sizes = group.records.sizes()
+        with self.meter.span("plan", len(group.indices)):
+            return self._planned(group, stage, epoch)
+
+    def _planned(self, group: Group, stage: Stage, epoch: int) -> Plan:
+        sizes = group.sizes()
         if group.errors:  # a bad record takes the place of a good one in the plan, so that it changes nothing
             good = next((row for row in range(len(sizes)) if row not in group.errors), None)
             sizes[list(group.errors)] = (1, 1) if good is None else sizes[good]
@@ -198,13 +307,11 @@ class Engine:
         native = program(current, color=color, dtype="uint8", layout="nhwc")
         pictures = self._render_each(group, group.records, native, current.sizes, channels)
         good = [row for row in range(len(pictures)) if row not in group.errors]
-        made = self._spread(lambda row: np.ascontiguousarray(host(pictures[row], row)), good, group)
+        with self.meter.span("function", len(good)):
+            made = self._spread(lambda row: np.ascontiguousarray(host(pictures[row], row)), good, group)
         if group.following.moves:
             self._check_unmoved(group, current, made)
-        for one in group.following.companions:
-            native = companion_program(current, one.target, len(pictures), dtype="uint8", layout="nhwc", last=False)
-            moved = self._render_each(group, one.records, native, current.sizes, one.channels)
-            one.records = _in_memory(dict(enumerate(moved)), [])
+        self._move_companions(group, current)
         # A bad record gets a picture like a good one, so that it changes nothing about their sizes.
         group.records = _in_memory(made, list(group.errors))
         group.channels = next(iter(made.values())).shape[-1] if made else channels
@@ -214,13 +321,28 @@ class Engine:
     ) -> list[NDArray[np.uint8]]:
         """Pictures of several sizes, in 8 bits."""
         pictures = [np.empty((int(h), int(w), channels), np.uint8) for h, w in sizes]
+        self._run_each(group, records, native, pictures)
+        return pictures
+
+    def _run_each(
+        self, group: Group, records: _native.Records, native: _native.Program, pictures: list[NDArray[np.uint8]]
+    ) -> None:
+        """Render into pictures of several sizes. What goes wrong with one is noted in the group."""
         job = self.pool.render_each(records, native, pictures)
         wait(job, group.stopped)
         for row, kind, message in job.faults():
             if kind == _PLAN_FAULT and row not in group.errors:
                 raise PlanError(f"{self._name(group, row)}: {message}")
             group.errors.setdefault(row, DecodeError(self._name(group, row), message))
-        return pictures
+
+    def _move_companions(self, group: Group, current: Plan) -> None:
+        """Render the masks and second pictures of a group by a plan that is not the last."""
+        for one in group.following.companions:
+            native = companion_program(
+                current, one.target, len(group.indices), dtype="uint8", layout="nhwc", last=False
+            )
+            moved = self._render_each(group, one.records, native, current.sizes, one.channels)
+            one.records = _in_memory(dict(enumerate(moved)), [])
 
     def _check_unmoved(self, group: Group, current: Plan, made: dict[int, NDArray[np.uint8]]) -> None:
         """Targets cannot follow a Python function, so it must leave the size of a picture alone."""
@@ -261,7 +383,12 @@ class Engine:
             except DecodeError as error:
                 return error
 
-        for row, pixels in self._spread(decode, records.foreign(), group).items():
+        foreign = records.foreign()
+        if not foreign:
+            return
+        with self.meter.span("pillow", len(foreign)):
+            decoded = self._spread(decode, foreign, group)
+        for row, pixels in decoded.items():
             if isinstance(pixels, DecodeError):
                 group.errors.setdefault(row, pixels)
             else:
@@ -301,6 +428,16 @@ class Group:
     stopped: threading.Event
     errors: dict[int, DecodeError] = field(default_factory=dict[int, DecodeError])
     channels: int | None = None
+    found: Found | None = None
+    """What the cache has of it, where there is a cache; held for as long as its pictures are used."""
+    missing: list[tuple[Ints, Group]] = field(default_factory=list["tuple[Ints, Group]"])
+    """What it does not have: rows, and the same records in a group of their own."""
+    kept: bool = False
+    """Whether the records are what the cache keeps; until then they are what is stored."""
+
+    def sizes(self) -> Ints:
+        """The sizes of the pictures as far as they have come, int64 (n, 2)."""
+        return self.records.sizes() if self.found is None or self.kept else self.found.sizes.copy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,154 +471,6 @@ class Rendering:
     made: list[tuple[str, NDArray[Any], _native.Job]]
 
 
-class StoppedError(Exception):
-    """What was waited for is no longer wanted."""
-
-
-def wait(job: _native.Job, stopped: threading.Event | None = None) -> None:
-    """Wait for native work, in steps short enough for Ctrl-C and for `stopped`."""
-    while not job.wait(PATIENCE):
-        if stopped is not None and stopped.is_set():
-            raise StoppedError
-
-
-def spread(work: Callable[[int], T], rows: Sequence[int], threads: int, stopped: threading.Event) -> dict[int, T]:
-    """`work(row)` for every row, on several threads: Pillow's formats, and a user's functions.
-
-    The threads end with this call. They are daemons, so that the interpreter can end in the middle of one.
-
-    Raises:
-        StoppedError: `stopped` was set before all was done.
-        Exception: What `work` raised for the first row for which it did.
-    """
-    left = iter(rows)
-    lock = threading.Lock()
-    made: dict[int, T] = {}
-    errors: dict[int, BaseException] = {}
-
-    def run() -> None:
-        while not errors and not stopped.is_set():
-            with lock:
-                row = next(left, None)
-            if row is None:
-                return
-            try:
-                made[row] = work(row)
-            except BaseException as error:  # whatever it is, it belongs to whoever called
-                errors[row] = error
-
-    workers = [threading.Thread(target=run, name="imagefeed", daemon=True) for _ in range(min(threads, len(rows)))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    if errors:
-        raise errors[min(errors)]
-    if len(made) < len(rows):
-        raise StoppedError
-    return {row: made[row] for row in rows}
-
-
-# ------------------------------------------------------------------------------------------------ an epoch
-
-
-class Run:
-    """One pass over some batches, computed ahead of whoever takes them."""
-
-    def __init__(self, engine: Engine, groups: Iterator[list[Portion]], *, epoch: int, ahead: int) -> None:
-        self._engine = engine
-        self._groups = groups
-        self._epoch = epoch
-        self._ahead = ahead
-        self._state = threading.Condition()
-        self._ready: deque[Rendering | BaseException] = deque()
-        self._closed = False
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._conduct, name="imagefeed-conductor", daemon=True)
-        _open_runs.add(self)
-        self._thread.start()
-
-    def __iter__(self) -> Iterator[Batch]:
-        try:
-            while (item := self._take()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                yield self._engine.finish_render(item)
-        finally:
-            self.close()
-
-    def close(self) -> None:
-        """Drop what is in flight, and wait until nothing of it runs. May be called more than once."""
-        self._stopped.set()
-        with self._state:
-            self._closed = True
-            self._ready.clear()
-            self._state.notify_all()
-        if self._thread is not threading.current_thread():
-            self._thread.join()
-        _open_runs.discard(self)
-
-    def _take(self) -> Rendering | BaseException | None:
-        """The next batch in order, or None after the last."""
-        with self._state:
-            while not self._ready and not self._closed:
-                self._state.wait()
-            if not self._ready:
-                return None
-            item = self._ready.popleft()
-            self._state.notify_all()
-            return item
-
-    def _put(self, item: Rendering | BaseException) -> None:
-        with self._state:
-            self._ready.append(item)
-            self._state.notify_all()
-
-    def _wait_for_room(self) -> bool:
-        """Whether another batch is wanted."""
-        with self._state:
-            while len(self._ready) >= self._ahead and not self._closed:
-                self._state.wait()
-            return not self._closed
-
-    def _conduct(self) -> None:
-        try:
-            self._render_all()
-        except BaseException as error:  # whatever it is, it belongs to whoever iterates
-            self._put(error)
-        with self._state:
-            while self._ready and not self._closed:
-                self._state.wait()
-            self._closed = True
-            self._state.notify_all()
-
-    def _render_all(self) -> None:
-        """Fetch one group ahead of the one that is planned and rendered."""
-        fetched: deque[tuple[Group, list[Portion]]] = deque()
-        for portions in self._groups:
-            if not self._wait_for_room():
-                return
-            indices = np.concatenate([one.records for one in portions])
-            keys = np.concatenate([one.keys for one in portions])
-            fetched.append((self._engine.fetch(indices, keys, self._stopped), portions))
-            if len(fetched) > 1 and not self._render_group(*fetched.popleft()):
-                return
-        while fetched:
-            if not self._render_group(*fetched.popleft()):
-                return
-
-    def _render_group(self, group: Group, portions: Sequence[Portion]) -> bool:
-        self._engine.finish_fetch(group)
-        final = self._engine.finish_plan(group, self._epoch)
-        first = 0
-        for portion in portions:
-            if not self._wait_for_room():
-                return False
-            self._put(self._engine.render(final, first, portion))
-            first += len(portion.records)
-        return True
-
-
 def _in_memory(pictures: dict[int, NDArray[np.uint8]], blank: Sequence[int]) -> _native.Records:
     """Records of pictures; those of the rows `blank` are black and like the first."""
     records = _native.Records(len(pictures) + len(blank))
@@ -491,13 +480,3 @@ def _in_memory(pictures: dict[int, NDArray[np.uint8]], blank: Sequence[int]) -> 
     for row in blank:
         records.set_array(row, like)
     return records
-
-
-_open_runs: weakref.WeakSet[Run] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_runs() -> None:
-    """No thread may be inside the native core when the interpreter is taken down."""
-    for run in list(_open_runs):
-        run.close()

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.bad import BadRecords, replaced
+from imagefeed.cache import Cache
 from imagefeed.checks import fail
 from imagefeed.decode import MOST_PIXELS
-from imagefeed.engine import Batch, Engine, Run
+from imagefeed.engine import Batch, Engine
 from imagefeed.errors import DecodeError, SourceError, SpecError
 from imagefeed.feeding import Feeding
 from imagefeed.feeds.batches import Units, Where, ahead, is_dict, without_units
-from imagefeed.loader_options import OnError, Options, Weights, weights_of
+from imagefeed.loader_options import OnError, Options, Sampling, weights_of
 from imagefeed.loader_state import fingerprint, place_of, state_of
+from imagefeed.memory import available_cores
 from imagefeed.order import Order, Portion
 from imagefeed.pipeline import Pipeline
+from imagefeed.report import Report, report_of
+from imagefeed.run import Run
 from imagefeed.sources import Files, Source
 from imagefeed.stored import PictureLike
 from imagefeed.types import Dtype, Layout
@@ -30,6 +35,8 @@ from imagefeed.types import Dtype, Layout
 _PLANNED_TOGETHER = 1024
 # How many batches a source that fetches its records from afar knows of before they are needed.
 _TOLD_AHEAD = 8
+# Pictures that a cache is filled with at once.
+_FILLED_TOGETHER = 32
 
 
 class Loader(Feeding):
@@ -60,7 +67,7 @@ class Loader(Feeding):
         repeat: Whether iterating goes on with the next epoch, without an end.
         steps_per_epoch: How many batches an epoch has. The next epoch goes on where this one ends in an endless
             sequence of passes over the records, so that none is left out. By default, one pass is an epoch.
-        weights: How often each record is drawn in relation to the others: one number for each, or "balanced" for
+        sampling: How often each record is drawn in relation to the others: one number for each, or "balanced" for
             every class as often. An epoch then has as many records as without, and some of them more than once, each
             time with other draws. Over many epochs the shares are exact; within one they are off by two at most.
         dtype: "uint8", "float16" or "float32"; by default float32 where the pipeline ends in Rescale or Normalize,
@@ -71,7 +78,9 @@ class Loader(Feeding):
             have weights, as Keras expects it.
         threads: How many native threads decode and render; "auto" for as many as this process may use cores.
         prefetch: How many batches are made ahead of the one that is used.
-        on_error: "raise" a DecodeError for a picture that cannot be read, or "skip" it: its batch is smaller by one.
+        cache: Where pictures are kept as far as they are the same every time: "ram", or a `Cache`. By default, nowhere.
+        on_error: "raise" a DecodeError for a picture that cannot be read; "skip" it: its batch is smaller by one; or
+            "replace" it by another one of the epoch, which is drawn for its place.
         max_bad: The share of an epoch's records that may be skipped before SourceError is raised.
         max_pixels: The limit on a picture's width times height, checked before it is decoded.
 
@@ -90,12 +99,13 @@ class Loader(Feeding):
         drop_last: bool = False,
         repeat: bool = False,
         steps_per_epoch: int | None = None,
-        weights: Weights | None = None,
+        sampling: Sampling | None = None,
         dtype: Dtype | None = None,
         layout: Layout = "nhwc",
         as_dict: bool = False,
         threads: int | Literal["auto"] = "auto",
         prefetch: int = 4,
+        cache: Literal["ram"] | Cache | None = None,
         on_error: OnError = "raise",
         max_bad: float = 0.01,
         max_pixels: int = MOST_PIXELS,
@@ -111,12 +121,13 @@ class Loader(Feeding):
             drop_last=drop_last,
             repeat=repeat,
             steps_per_epoch=steps_per_epoch,
-            weights=weights,
+            sampling=sampling,
             dtype=dtype,
             layout=layout,
             as_dict=as_dict,
             threads=threads,
             prefetch=prefetch,
+            cache=cache,
             on_error=on_error,
             max_bad=max_bad,
             max_pixels=max_pixels,
@@ -128,8 +139,8 @@ class Loader(Feeding):
         self.layout: Layout = layout
         self.dtype: Dtype = _dtype_of(pipeline, dtype)
         self.threads = available_cores() if threads == "auto" else threads
-        self.bad: list[DecodeError] = []
-        """The pictures that were skipped since the current epoch began."""
+        self.bad = BadRecords()
+        """The pictures that could not be read since the current epoch began; `bad.save("bad.csv")` writes them down."""
         self._order = Order(
             count=len(source),
             batch_size=batch_size,
@@ -137,8 +148,10 @@ class Loader(Feeding):
             shuffle=pipeline.training if shuffle is None else shuffle,
             drop_last=drop_last,
             steps=steps_per_epoch,
-            weights=weights_of(source, weights),
+            weights=weights_of(source, sampling),
         )
+        if cache is not None and source.in_memory:
+            raise SpecError(f"Loader(cache=): {source!r} is in memory already; leave cache= out")
         self._place = (0, 0)
         self._next_epoch = 0
         self._fingerprint: dict[str, str] | None = None
@@ -175,23 +188,70 @@ class Loader(Feeding):
             epoch: Any epoch; the loader's own counter stays where it is.
             start: The first batch.
         """
-        bad = 0
-        run = iter(
-            Run(
-                self._ready_engine(),
-                _told(self._groups(epoch, start), self.source),
-                epoch=epoch,
-                ahead=self.options.prefetch,
-            )
-        )
-        for batch in run:
-            if batch.bad:
-                if self.options.on_error == "raise":
-                    raise batch.bad[0]
-                self.bad += batch.bad
-                bad += len(batch.bad)
-                self._check_bad(bad)
-            yield batch
+        bad = BadRecords()
+
+        def note(batch: Batch) -> None:
+            if self.options.on_error == "raise":
+                raise batch.bad[0]
+            bad.add(batch.bad)
+            self.bad.add(batch.bad)
+            self._check_bad(bad)
+
+        def make(portion: Portion) -> Batch:
+            return next(iter(self._run(epoch, iter([[portion]]))))
+
+        for batch in self._run(epoch, _told(self._groups(epoch, start), self.source)):
+            if not batch.bad:
+                yield batch
+                continue
+            note(batch)
+            yield replaced(batch, self._order, epoch, make, note) if self.options.on_error == "replace" else batch
+
+    def report(self) -> Report:
+        """Where the time went since the loader was made, and what to try. Printed, it is a table.
+
+        >>> from imagefeed import Loader, Pipeline, Resize
+        >>> loader = Loader(photos, Pipeline([Resize((32, 32))]))
+        >>> _ = list(loader)
+        >>> loader.report().images
+        12
+        """
+        engine = self._ready_engine()
+        keeper = engine.keeper
+        hits, misses = (0, 0) if keeper is None else (keeper.hits, keeper.misses)
+        return report_of(engine.meter, engine.pool.times(), engine.pool.threads, hits=hits, misses=misses)
+
+    def cache_estimate(self) -> tuple[int, str]:
+        """About how many bytes the cache will hold, and what it holds, in words.
+
+        Raises:
+            SpecError: The loader has no cache.
+        """
+        engine = self._ready_engine()
+        if engine.keeper is None:
+            raise SpecError("Loader has no cache; make it with cache='ram' or cache=Cache(folder)")
+        return engine.keeper.expected(engine.sizes), engine.keeper.words
+
+    def fill_cache(self, advance: Callable[[int], None] = lambda total: None) -> list[DecodeError]:
+        """Put every record into the cache that is not there yet; an epoch does the same by the way.
+
+        Args:
+            advance: Called after every record with the number of all.
+
+        Returns:
+            What could not be read.
+
+        Raises:
+            SpecError: The loader has no cache.
+        """
+        self.cache_estimate()
+        engine, count, bad = self._ready_engine(), len(self.source), BadRecords()
+        for first in range(0, count, _FILLED_TOGETHER):
+            indices = np.arange(first, min(first + _FILLED_TOGETHER, count))
+            bad.add(engine.fill(indices))
+            for _ in indices:
+                advance(count)
+        return bad
 
     @property
     def is_shard(self) -> bool:
@@ -286,7 +346,7 @@ class Loader(Feeding):
         Args:
             epoch: Which epoch.
             index: Which record.
-            copy: Which of its appearances, where it comes more than once in an epoch (`weights`, `steps_per_epoch`):
+            copy: Which of its appearances, where it comes more than once in an epoch (`sampling`, `steps_per_epoch`):
                 `Batch.keys` is index + copy * len(source).
 
         Returns:
@@ -299,7 +359,7 @@ class Loader(Feeding):
         self._check_index(index)
         record = np.array([index], np.int64)
         portion = Portion(record, record + copy * len(self.source))
-        batch = next(iter(Run(self._ready_engine(), iter([[portion]]), epoch=epoch, ahead=1)))
+        batch = next(iter(self._run(epoch, iter([[portion]]))))
         for error in batch.bad:
             raise error
         return batch.images[0] if batch.targets is None else (batch.images[0], batch.targets[0])
@@ -325,6 +385,8 @@ class Loader(Feeding):
         plans = engine.plans(group, self.epoch if epoch is None else epoch)
         name = self.source.names(np.array([index]))[0]
         stored = f"  stored as {self.dtype} {self.layout}"
+        if engine.keeper is not None:
+            stored = f"  {engine.keeper.words}\n{stored}"
         return "\n".join([name, *(one.explain(0) for one in plans), stored])
 
     # -------------------------------------------------------------------------------------------- its parts
@@ -338,7 +400,7 @@ class Loader(Feeding):
 
     def _epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
         """An epoch, whose batches are counted as given."""
-        self.bad = []
+        self.bad = BadRecords()
         self._place = (epoch, start)
         for batch in self.batches(epoch, start=start):
             self._place = (epoch, self._place[1] + 1)
@@ -393,8 +455,12 @@ class Loader(Feeding):
                 dtype=self.dtype,
                 layout=self.layout,
                 most_pixels=self.options.max_pixels,
+                cache=self.options.cache_used,
             )
         return self._engine
+
+    def _run(self, epoch: int, groups: Iterator[list[Portion]]) -> Run:
+        return Run(self._ready_engine(), groups, epoch=epoch, ahead=self.options.prefetch)
 
     def _groups(self, epoch: int, start: int) -> Iterator[list[Portion]]:
         """The records of each batch; batches that are planned together in one list."""
@@ -408,12 +474,12 @@ class Loader(Feeding):
         if group:
             yield group
 
-    def _check_bad(self, bad: int) -> None:
-        if bad > self.options.max_bad * len(self.source):
-            last, most = self.bad[-1], self.options.max_bad
+    def _check_bad(self, bad: BadRecords) -> None:
+        most = self.options.max_bad
+        if len(bad) > most * len(self.source):
             raise SourceError(
-                f"{bad} of {len(self.source)} pictures cannot be read, more than max_bad={most}; the last is "
-                f"{last}; `imagefeed check` lists them all"
+                f"{len(bad)} of {len(self.source)} pictures cannot be read, more than max_bad={most}; the last is "
+                f"{bad[-1]}; `imagefeed check` lists them all"
             )
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -461,13 +527,6 @@ def render(
         source, pipeline.deterministic(), batch_size=len(source), dtype=dtype, layout=layout, threads=threads
     )
     return next(iter(loader))
-
-
-def available_cores() -> int:
-    """How many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _rebuild(

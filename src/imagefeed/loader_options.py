@@ -8,13 +8,14 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.cache import Cache
 from imagefeed.checks import check_bool, check_choice, check_number, fail
 from imagefeed.errors import SourceError, SpecError
 from imagefeed.sources import Source
 from imagefeed.types import Dtype, Layout
 
-OnError: TypeAlias = Literal["raise", "skip"]
-Weights: TypeAlias = Literal["balanced"] | NDArray[Any]
+OnError: TypeAlias = Literal["raise", "skip", "replace"]
+Sampling: TypeAlias = Literal["balanced"] | NDArray[Any]
 
 LARGEST_SEED = 2**64 - 1
 
@@ -29,12 +30,13 @@ class Options:
     drop_last: bool
     repeat: bool
     steps_per_epoch: int | None
-    weights: Weights | None
+    sampling: Sampling | None
     dtype: Dtype | None
     layout: Layout
     as_dict: bool
     threads: int | Literal["auto"]
     prefetch: int
+    cache: Literal["ram"] | Cache | None
     on_error: OnError
     max_bad: float
     max_pixels: int
@@ -56,28 +58,36 @@ class Options:
         if self.dtype is not None:
             check_choice("Loader(dtype=)", self.dtype, ("uint8", "float16", "float32"))
         check_choice("Loader(layout=)", self.layout, ("nhwc", "nchw"))
-        check_choice("Loader(on_error=)", self.on_error, ("raise", "skip"))
+        check_choice("Loader(on_error=)", self.on_error, ("raise", "skip", "replace"))
         check_number("Loader(max_bad=)", self.max_bad, 0, 1)
+        cache: Any = self.cache
+        if cache is not None and cache != "ram" and not isinstance(cache, Cache):
+            raise fail("Loader(cache=)", cache, 'expected "ram", or Cache(folder)')
+
+    @property
+    def cache_used(self) -> Cache | None:
+        """The cache, if there is one."""
+        return Cache("ram") if self.cache == "ram" else self.cache
 
 
-def weights_of(source: Source, weights: Weights | None) -> NDArray[np.float64] | None:
+def weights_of(source: Source, sampling: Sampling | None) -> NDArray[np.float64] | None:
     """How often each record is drawn, float64 (n,); None for equally often.
 
     Raises:
         SourceError: "balanced", but the records have no classes.
         SpecError: There is not one weight of at least 0 for every record, or all are 0.
     """
-    if weights is None:
+    if sampling is None:
         return None
-    where = "Loader(weights=)"
-    if isinstance(weights, str):
-        if weights != "balanced":
-            raise fail(where, weights, "expected 'balanced', or an array with a number for every record")
+    where = "Loader(sampling=)"
+    if isinstance(sampling, str):
+        if sampling != "balanced":
+            raise fail(where, sampling, "expected 'balanced', or an array with a number for every record")
         classes = source.class_indices(np.arange(len(source)))
         if classes is None:
-            raise SourceError(f"{source!r} has no classes to balance; give weights=, one number for every record")
+            raise SourceError(f"{source!r} has no classes to balance; give sampling=, one number for every record")
         return 1.0 / np.bincount(classes)[classes]
-    values = np.asarray(weights, np.float64)
+    values = np.asarray(sampling, np.float64)
     if values.shape != (len(source),):
         raise SpecError(f"{where}: has shape {values.shape}; expected one number for each of {len(source)} records")
     if not np.isfinite(values).all() or values.min() < 0 or values.sum() <= 0:

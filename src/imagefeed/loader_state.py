@@ -21,10 +21,10 @@ _NAMES = 256
 def fingerprint(source: Source, pipeline: Pipeline, order: Order) -> dict[str, str]:
     """What the batches depend on, in short: digests of the source, the pipeline and the order.
 
-    Of the source, the number of records and the last part of some names count, so that a folder may be moved.
+    Of the source, the number of records and the keys of some of them count, so that a folder may be moved.
     """
     some = np.unique(np.linspace(0, len(source) - 1, _NAMES).astype(np.int64))
-    names = [name.replace("\\", "/").rpartition("/")[2] for name in source.names(some)]
+    names = source.keys(some)
     weights = None if order.weights is None else _digest(order.weights.tobytes())
     sequence = (order.batch_size, order.shuffle, order.drop_last, order.steps, weights)
     return {
@@ -52,7 +52,7 @@ def place_of(state: Mapping[str, Any], seed: int, batches: int, prints: Mapping[
     meaning = {
         "source": "the source has other records",
         "pipeline": "the pipeline has other steps",
-        "order": "batch_size, shuffle, drop_last, steps_per_epoch or weights differ",
+        "order": "batch_size, shuffle, drop_last, steps_per_epoch or sampling differ",
     }
     for part, told in meaning.items():
         if state["fingerprint"][part] != prints[part]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 Span: TypeAlias = Literal["wait", "fetch", "plan", "pillow", "function", "cache"]
-"""Waiting for a batch, by whoever takes it; asking for files; planning; formats that Pillow decodes; Python functions of
-`Apply`; filling the cache."""
+"""Waiting for a batch, by whoever takes it; asking for files; planning; formats that Pillow decodes; Python functions
+of `Apply`; filling the cache."""
 
 
 @dataclass(frozen=True, slots=True)

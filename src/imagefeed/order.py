@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,7 +38,7 @@ class Portion:
     padding: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Order:
     """Which records stand in which batch of which epoch. Everything is computed from the place that is asked for.
 
@@ -78,17 +79,19 @@ class Order:
 
     def batches(self, epoch: int, start: int = 0) -> Iterator[Portion]:
         """The batches of an epoch from `start` on. Many are computed at once, for a few NumPy calls each."""
-        expected = None if self.weights is None else self.weights * (self._drawn / self.weights.sum())
-        ends = None if expected is None else np.cumsum(expected)
         for first in range(start, len(self), ORDERED_TOGETHER):
             positions, sizes, padding = self._positions(first, min(first + ORDERED_TOGETHER, len(self)))
-            records, copies = self._stream(positions, epoch) if ends is None else self._sampled(positions, epoch, ends)
+            records, copies = self.at(positions, epoch)
             keys = records + self.count * copies
             begin = 0
             for size, extra in zip(sizes, padding, strict=True):
                 end = begin + size
                 yield Portion(records[begin:end], keys[begin:end], extra)
                 begin = end
+
+    def at(self, positions: Ints, epoch: int) -> tuple[Ints, Ints]:
+        """The records at some places of an epoch, over all shards; and which of its copies each is."""
+        return self._stream(positions, epoch) if self.weights is None else self._sampled(positions, epoch)
 
     @property
     def _drawn(self) -> int:
@@ -127,7 +130,13 @@ class Order:
             records[here] = shuffled(places[here], self.count, seed=self.seed, epoch=pass_)
         return records, copies
 
-    def _sampled(self, positions: Ints, epoch: int, ends: Floats) -> tuple[Ints, Ints]:
+    @cached_property
+    def _ends(self) -> Floats:
+        """Where each record ends on the line of all weights, of which a unit is one drawing."""
+        weights = np.ones(self.count) if self.weights is None else self.weights
+        return np.cumsum(weights * (self._drawn / weights.sum()))
+
+    def _sampled(self, positions: Ints, epoch: int) -> tuple[Ints, Ints]:
         """Stratified sampling (Cochran, "Sampling techniques"): one uniform point in every unit of the summed weights.
 
         A record whose expected number is 2.3 comes one to four times, on average 2.3 times.
@@ -135,8 +144,8 @@ class Order:
         places = shuffled(positions, self._drawn, seed=self.seed, epoch=epoch) if self.shuffle else positions
         step, one = np.array([_SAMPLING_STEP]), np.array([1])
         points = places + rng.uniform(self.seed, epoch, step, one, places)[:, 0]
-        records = np.minimum(np.searchsorted(ends, points, side="right"), self.count - 1)
-        begins = np.where(records > 0, ends[records - 1], 0.0)
+        records = np.minimum(np.searchsorted(self._ends, points, side="right"), self.count - 1)
+        begins = np.where(records > 0, self._ends[records - 1], 0.0)
         return records, np.maximum(places - begins.astype(np.int64), 0)
 
 

@@ -103,7 +103,8 @@ class Report:
     def __str__(self) -> str:
         lines = [f"{self.images} pictures in {self.seconds:.1f} s: {self.rate:,.0f} a second on {self.threads} threads"]
         for name, cost in self.microseconds.items():
-            lines.append(f"  {_STAGES[name]:<34}{cost:>9.0f} µs a picture{self.ceilings[name]:>12,.0f} a second at most")
+            most = f"{self.ceilings[name]:>12,.0f} a second at most"
+            lines.append(f"  {_STAGES[name]:<34}{cost:>9.0f} µs a picture{most}")
         lines += [f"  {name:<34}{value}" for name, value in self._others()]
         return "\n".join([*lines, self.advice])
 
@@ -131,9 +132,7 @@ class Report:
         return found
 
 
-def report_of(
-    meter: Meter, times: tuple[int, int, int], threads: int, *, hits: int = 0, misses: int = 0
-) -> Report:
+def report_of(meter: Meter, times: tuple[int, int, int], threads: int, *, hits: int = 0, misses: int = 0) -> Report:
     """A report.
 
     Args:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from imagefeed.decode import read
 from imagefeed.errors import DecodeError
-from imagefeed.loader import available_cores
+from imagefeed.memory import available_cores
 from imagefeed.sources import Source, folder
 
 _ORIENTATION = 0x0112  # the EXIF tag

@@ -1,0 +1,145 @@
+"""An epoch under way: several batches in flight, made by one conducting thread.
+
+Everything that is in flight belongs to a `Run`, which ends it when it is closed, however that comes about.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from imagefeed.engine import Batch, Engine, Group, Rendering
+from imagefeed.order import Portion
+
+
+class Run:
+    """One pass over some batches, computed ahead of whoever takes them."""
+
+    def __init__(self, engine: Engine, groups: Iterator[list[Portion]], *, epoch: int, ahead: int) -> None:
+        self._engine = engine
+        self._groups = groups
+        self._epoch = epoch
+        self._ahead = ahead
+        self._state = threading.Condition()
+        self._ready: deque[Rendering | BaseException] = deque()
+        self._closed = False
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._conduct, name="imagefeed-conductor", daemon=True)
+        _open_runs.add(self)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Batch]:
+        meter = self._engine.meter
+        last = time.perf_counter_ns()
+        try:
+            while True:
+                begin = time.perf_counter_ns()
+                item = self._take()
+                if item is None:
+                    return
+                if isinstance(item, BaseException):
+                    raise item
+                batch = self._engine.finish_render(item)
+                now = time.perf_counter_ns()
+                meter.add("wait", begin, now - begin, len(batch.images))
+                meter.images += len(batch.images)
+                meter.batches += 1
+                meter.bad += len(batch.bad)
+                meter.elapsed += now - last
+                last = now
+                del item  # its pictures are the caller's alone
+                yield batch
+        finally:
+            meter.elapsed += time.perf_counter_ns() - last
+            self.close()
+
+    def close(self) -> None:
+        """Drop what is in flight, and wait until nothing of it runs. May be called more than once."""
+        self._stopped.set()
+        with self._state:
+            self._closed = True
+            self._ready.clear()
+            self._state.notify_all()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+        _open_runs.discard(self)
+
+    def _take(self) -> Rendering | BaseException | None:
+        """The next batch in order, or None after the last."""
+        with self._state:
+            while not self._ready and not self._closed:
+                self._state.wait()
+            if not self._ready:
+                return None
+            item = self._ready.popleft()
+            self._state.notify_all()
+            return item
+
+    def _put(self, item: Rendering | BaseException) -> None:
+        with self._state:
+            self._ready.append(item)
+            self._state.notify_all()
+
+    def _wait_for_room(self) -> bool:
+        """Whether another batch is wanted."""
+        with self._state:
+            while len(self._ready) >= self._ahead and not self._closed:
+                self._state.wait()
+            return not self._closed
+
+    def _conduct(self) -> None:
+        try:
+            self._render_all()
+        except BaseException as error:  # whatever it is, it belongs to whoever iterates
+            self._put(error)
+        finally:
+            if self._engine.keeper is not None:
+                self._engine.keeper.store.flush()
+            self._engine.meter.python += time.thread_time_ns()
+        with self._state:
+            while self._ready and not self._closed:
+                self._state.wait()
+            self._closed = True
+            self._state.notify_all()
+
+    def _render_all(self) -> None:
+        """Fetch one group ahead of the one that is planned and rendered."""
+        fetched: deque[tuple[Group, list[Portion]]] = deque()
+        for portions in self._groups:
+            if not self._wait_for_room():
+                return
+            indices = np.concatenate([one.records for one in portions])
+            keys = np.concatenate([one.keys for one in portions])
+            fetched.append((self._engine.fetch(indices, keys, self._stopped), portions))
+            if len(fetched) > 1 and not self._render_group(*fetched.popleft()):
+                return
+        while fetched:
+            if not self._render_group(*fetched.popleft()):
+                return
+
+    def _render_group(self, group: Group, portions: Sequence[Portion]) -> bool:
+        self._engine.finish_fetch(group)
+        final = self._engine.finish_plan(group, self._epoch)
+        first = 0
+        for portion in portions:
+            if not self._wait_for_room():
+                return False
+            self._put(self._engine.render(final, first, portion))
+            first += len(portion.records)
+        return True
+
+
+_open_runs: weakref.WeakSet[Run] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_runs() -> None:
+    """No thread may be inside the native core when the interpreter is taken down."""
+    for run in list(_open_runs):
+        run.close()
