@@ -271,16 +271,11 @@ class FolderStore:
         info = self._env.info()
         return (int(info["last_pgno"]) + 1) * int(self._env.stat()["psize"])
 
-    @property
-    def budget(self) -> int:
-        """What it may grow to."""
-        return int(self._env.info()["map_size"])
-
     def look_up(self, keys: Sequence[bytes]) -> tuple[list[Bytes | None], object]:
         lease = self._env.begin(buffers=True)
         found: list[Bytes | None] = []
         for key in keys:
-            value: Any = lease.get(key)
+            value: Any = lease.get(key) if key else None
             found.append(self._pending.get(key) if value is None else np.frombuffer(value, np.uint8))
         return found, lease
 

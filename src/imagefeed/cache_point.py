@@ -29,7 +29,7 @@ _ROUNDING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class ShortSide(Transform):
+class _ShortSide(Transform):
     """Shrink a picture whose short side is longer; leave the others alone.
 
     Attributes:
@@ -85,7 +85,7 @@ def cache_point(pipeline: Pipeline, cache: Cache) -> CachePoint:
     if side is None:
         return CachePoint(Stage.of((), scalable=False), pipeline.stages(), "whole, as decoded")
     scalable = pipeline.training and pipeline.is_random
-    before = Stage.of((Step.of(-1, ShortSide(side)),), scalable=scalable)
+    before = Stage.of((Step.of(-1, _ShortSide(side)),), scalable=scalable)
     return CachePoint(before, pipeline.stages(), f"whole, shrunk to a short side of {side} where it is longer")
 
 

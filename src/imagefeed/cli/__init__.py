@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from imagefeed._version import __version__
-from imagefeed.cli import console
+from imagefeed.cli import cache, console
 from imagefeed.cli.check import check
 from imagefeed.cli.demo import demo
 from imagefeed.cli.preview import preview
@@ -37,6 +37,8 @@ app.command(
     )
 )(preview)
 app.command(epilog=_examples("imagefeed demo", "imagefeed demo photos --epochs 60 -o photos-demo"))(demo)
+
+app.add_typer(cache.app, name="cache")
 
 
 def _version(asked: bool) -> None:

@@ -21,6 +21,8 @@ from imagefeed.memory import format_bytes
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Build, look into, verify and clear a cache.")
 
 _CacheFolder = Annotated[Path, typer.Argument(metavar="CACHE", help="The cache's folder.")]
+# Taking pictures out of a cache needs some pages.
+_SLACK = 16 << 20
 _AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -64,13 +66,11 @@ def build(
 def info(cache: _CacheFolder, as_json: _AsJson = False) -> None:
     """How many pictures a cache holds, and how large it is."""
     store = _opened(cache)
-    facts = {"path": str(cache), "pictures": len(store), "bytes": store.size, "budget": store.budget}
     if as_json:
-        print(json.dumps(facts))
+        print(json.dumps({"path": str(cache), "pictures": len(store), "bytes": store.size}))
         return
-    share = store.size / store.budget
     console.out.print(
-        f"{escape(str(cache))}: {len(store)} pictures, {format_bytes(store.size)}, {share:.0%} of its budget",
+        f"{escape(str(cache))}: {len(store)} pictures, {format_bytes(store.size)}; {room(cache)} free on the disk",
         soft_wrap=True,
     )
 
@@ -111,4 +111,4 @@ def clear(cache: _CacheFolder) -> None:
 def _opened(path: Path, *, write: bool = False) -> FolderStore:
     if not (path / "data.mdb").is_file():
         raise CacheError(f"{path}: holds no cache (no data.mdb); give the folder that Cache(...) was given")
-    return open_folder(path, (path / "data.mdb").stat().st_size, write=write)
+    return open_folder(path, (path / "data.mdb").stat().st_size + _SLACK, write=write)
