@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.compat.defaults import DataFormat
+from imagefeed.compat.defaults import DataFormat, float_dtype
 from imagefeed.compat.images import array_to_img, img_to_array
 
 
@@ -57,8 +57,18 @@ def apply_brightness_shift(
 
     low, high = np.min(x), np.max(x)
     beyond = bool(low < 0 or high > 255)
+    if not beyond and not scale and 4 not in (x.shape[0], x.shape[-1]):  # Pillow leaves an alpha channel alone
+        return _table(brightness)[x.astype(np.uint8)]
     image = array_to_img(x, data_format, scale=beyond or scale)
     result = img_to_array(ImageEnhance.Brightness(image).enhance(brightness), data_format)
     if beyond and not scale:
         result = result / 255 * (high - low) + low
     return result
+
+
+def _table(brightness: float) -> NDArray[Any]:
+    """What Pillow makes of every level: (256,), of the dtype that Keras is configured for, else float32."""
+    from PIL import Image, ImageEnhance
+
+    levels = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    return np.asarray(ImageEnhance.Brightness(levels).enhance(brightness), dtype=float_dtype())[0]

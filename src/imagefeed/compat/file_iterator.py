@@ -39,8 +39,6 @@ class FileIterator(PictureIterator):
     """
 
     _save_numbers = 10_000_000
-    _together = 16
-
     directory: Any
     color_mode: ColorMode
     class_mode: str | None

@@ -84,7 +84,6 @@ class Iterator(LooksLikePyDataset):
     """
 
     white_list_formats = FORMATS
-    _together = 1  # how many pictures are planned together, if batches are smaller
 
     def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None, **kwargs: Any) -> None:
         unknown = kwargs.keys() - {"workers", "use_multiprocessing", "max_queue_size"}
@@ -185,6 +184,10 @@ class Iterator(LooksLikePyDataset):
         """Whether batches may be made before they are asked for."""
         return False
 
+    def _together(self) -> int:
+        """How many pictures are planned together, if batches are smaller."""
+        return 1
+
     def _settings(self) -> tuple[Any, ...]:
         """What else batches depend on; those made under other settings are not used."""
         return (self.n, self.batch_size, self.seed, self.shuffle)
@@ -273,7 +276,7 @@ class Iterator(LooksLikePyDataset):
     def _run_ahead(self, item: Ahead, settings: tuple[Any, ...]) -> None:
         """Begin what will probably be asked for next."""
         last = self._ahead[-1].step if self._ahead else item.step
-        together = max(1, min(self._together // max(self.batch_size, 1), len(self)))
+        together = max(1, min(self._together() // max(self.batch_size, 1), len(self)))
         wanted = max(_LEAST_AHEAD, 2 * together)
         while len(self._ahead) + together <= wanted or not self._ahead:
             number = None if last.number is None else last.number + 1

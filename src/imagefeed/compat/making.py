@@ -26,6 +26,8 @@ T = TypeVar("T")
 Images = NDArray[Any]
 
 _FLOAT32 = 2
+# From how many bytes on a picture is worth a thread's while.
+_LARGE = 1 << 16
 _LAYOUTS: dict[str, int] = {"channels_last": 0, "channels_first": 1}
 _BORDER_NAMES: dict[str, Any] = {"constant": "constant", "nearest": "replicate", "reflect": "reflect", "wrap": "wrap"}
 
@@ -75,6 +77,12 @@ class Recipe:
         return self.interpolates and (self.ranges.brightness is not None or self.dtype.kind in "iu")
 
     @property
+    def has_python(self) -> bool:
+        """Whether something is done picture by picture in Python."""
+        brightness = self.augment and self.ranges.brightness is not None
+        return self.spline or brightness or self.standardization.function is not None
+
+    @property
     def spline(self) -> bool:
         """Whether SciPy interpolates."""
         return self.interpolates and self.order > 1 and not self.fixed
@@ -99,7 +107,10 @@ def make(recipe: Recipe, pictures: Pictures, indices: Sequence[Ints], numbers: S
     records = pictures.records(everything)
     matrix = _matrix(recipe, drawn, size) if recipe.moves else None
     native = _program(recipe, pictures, records, matrix)
-    line = None if _by_python(recipe, drawn) else _line(recipe, pictures.channels)
+    # Whether something stands between the pixels and their standardization.
+    shifted = drawn.channel_shift is not None or drawn.brightness is not None
+    between = recipe.spline or shifted or recipe.dtype != np.float32
+    line = None if between else _line(recipe, pictures.channels)
     native.store(_FLOAT32, _LAYOUTS[recipe.data_format], *(line or ([1.0], [0.0])))
     rendered = _render(recipe, pictures, records, native, [len(one) for one in indices], everything)
     batches: list[Images] = []
@@ -161,13 +172,6 @@ def _one_resample(
     return native
 
 
-def _by_python(recipe: Recipe, drawn: Draws) -> bool:
-    """Whether something stands between the pixels and their standardization."""
-    return (
-        recipe.spline or drawn.channel_shift is not None or drawn.brightness is not None or recipe.dtype != np.float32
-    )
-
-
 def _line(recipe: Recipe, channels: int) -> tuple[list[float], list[float]] | None:
     """The scale and bias of the store, where they do the whole standardization."""
     last = recipe.standardization
@@ -222,7 +226,7 @@ def _finish(recipe: Recipe, batch: Images, drawn: Draws, part: slice, matrix: Fl
     if recipe.standardization.function is not None:
         batch = _call(recipe.standardization.function, batch)
     if not done:
-        recipe.standardization.apply(batch)
+        _standardize(recipe.standardization, batch)
     return batch if batch.dtype == recipe.dtype else cast_like_scipy(batch, recipe.dtype)
 
 
@@ -258,6 +262,13 @@ def _call(function: Callable[[Images], Any], batch: Images) -> Images:
             f"{made[0].shape} and {other.shape}; expected one shape"
         )
     return np.stack(made).astype(batch.dtype, copy=False)
+
+
+def _standardize(last: Standardization, batch: Images) -> None:
+    if last.whitens or batch[:1].nbytes < _LARGE:
+        last.apply(batch)
+    else:
+        in_parallel(lambda k: last.apply(batch[k : k + 1]), range(len(batch)))
 
 
 def _channels_last(recipe: Recipe, image: Images) -> Images:

@@ -42,8 +42,6 @@ class NumpyArrayIterator(PictureIterator):
         dtype: Of the batches; by default the generator's.
     """
 
-    _together = 512
-
     def __init__(
         self,
         x: Any,

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from imagefeed.compat.generator import ImageDataGenerator
 
 
+# How many bytes the batches of a group may take, if there is more than one of them.
+_GROUP = 8 << 20
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
     """What was drawn for a batch.
@@ -91,6 +95,14 @@ class PictureIterator(Iterator):
     def _can_run_ahead(self) -> bool:
         # Copies are saved of batches that were taken.
         return not (self._by_hand() or self._makes_its_own() or self.save_to_dir)
+
+    def _together(self) -> int:
+        # A plan has a price of its own, which matters for small pictures; a group is waited for as a whole.
+        recipe = self.image_data_generator.recipe(self.data_format, self.dtype)
+        if recipe.has_python:
+            return 1
+        pictures = self._pictures()
+        return _GROUP // (4 * pictures.size[0] * pictures.size[1] * pictures.channels)
 
     def _settings(self) -> tuple[Any, ...]:
         return (*super()._settings(), *vars(self.image_data_generator).values())

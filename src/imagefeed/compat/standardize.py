@@ -64,12 +64,7 @@ class Standardization:
             channels: How many.
             axis: Which of a picture's axes has them.
         """
-        if (
-            self.function is not None
-            or self.samplewise_center
-            or self.samplewise_std
-            or (self.whiten and self.whitening is not None)
-        ):
+        if self.function is not None or self.samplewise_center or self.samplewise_std or self.whitens:
             return None
         mean = _per_channel(self.mean if self.center else None, 0.0, channels, axis)
         std = _per_channel(self.std if self.scale else None, 1.0 - EPSILON, channels, axis)
@@ -78,6 +73,11 @@ class Standardization:
         divisor = std + EPSILON if self.scale and self.std is not None else np.ones(channels)
         scale = (1.0 if not self.rescale else self.rescale) / divisor
         return scale.tolist(), (-mean / divisor).tolist()
+
+    @property
+    def whitens(self) -> bool:
+        """Whether there is a product with a matrix, which is better done for a batch."""
+        return self.whiten and self.whitening is not None
 
     def apply(self, batch: NDArray[Any]) -> None:
         """All but the function, in place.
@@ -93,12 +93,20 @@ class Standardization:
         if self.samplewise_std:
             batch /= np.std(batch, axis=axes, keepdims=True) + EPSILON
         if self.center and self.mean is not None:
-            batch -= np.asarray(self.mean, batch.dtype)
+            batch -= _spread(self.mean, batch)
         if self.scale and self.std is not None:
-            batch /= np.asarray(self.std, batch.dtype) + batch.dtype.type(EPSILON)
+            batch /= _spread(self.std, batch) + batch.dtype.type(EPSILON)
         if self.whiten and self.whitening is not None:
             flat = batch.reshape(len(batch), -1)
             batch[:] = (flat @ self.whitening.astype(batch.dtype, copy=False)).reshape(batch.shape)
+
+
+def _spread(value: Any, batch: NDArray[Any]) -> NDArray[Any]:
+    """A value of each channel over a row of the pictures: NumPy is slow where the last axes are short."""
+    array = np.asarray(value, batch.dtype)
+    if array.ndim == 3 and array.shape[:2] == (1, 1) and batch.ndim == 4:
+        return np.ascontiguousarray(np.broadcast_to(array, (1, *batch.shape[2:])))
+    return array
 
 
 def _per_channel(value: Any, missing: float, channels: int, axis: int) -> NDArray[np.float64] | None:
