@@ -119,7 +119,7 @@ def from_huggingface(config: Any) -> Line:
     factor: Any = values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 1.0
     offset = 1.0 if values.get("rescale_offset") else 0.0
     mean, std = (0.0,), (1.0,)
-    if values.get("do_normalize", True):
+    if values.get("do_normalize"):  # what is None there is left out when it is written
         mean, std = (_numbers("from_huggingface", values.get(name)) for name in ("image_mean", "image_std"))
     if not is_number(factor) or factor <= 0:
         raise SpecError(f"Normalize.from_huggingface: got rescale_factor={factor!r}; expected a number above 0")

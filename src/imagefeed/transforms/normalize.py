@@ -140,7 +140,7 @@ class Normalize(Transform):
     def from_huggingface(cls, config: Any) -> Normalize:
         """What a Hugging Face image processor does to values: its rescaling, its mean and its std.
 
-            >>> Normalize.from_huggingface({"do_rescale": True, "rescale_factor": 1 / 127.5, "do_normalize": False})
+            >>> Normalize.from_huggingface({"do_rescale": True, "rescale_factor": 1 / 127.5})
             Normalize(mean=0.0, std=127.5)
 
         Args:
