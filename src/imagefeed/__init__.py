@@ -7,8 +7,10 @@ from imagefeed.cache import Cache
 from imagefeed.decode import read
 from imagefeed.errors import CacheError, DecodeError, ImagefeedError, PlanError, SourceError, SpecError, WorkerError
 from imagefeed.loader import Loader, render
+from imagefeed.materializing import materialize
 from imagefeed.pipeline import Pipeline
 from imagefeed.report import Report
+from imagefeed.skew import Finding, check_model
 from imagefeed.sources import Source, arrays, concat, folder, pairs, shards, table
 from imagefeed.spec import register
 from imagefeed.statistics import Covariance, Statistics
@@ -108,6 +110,7 @@ __all__ = [
     "Downscale",
     "ElasticTransform",
     "Equalize",
+    "Finding",
     "Gamma",
     "GaussianBlur",
     "GaussianNoise",
@@ -184,10 +187,12 @@ __all__ = [
     "__version__",
     "array_to_img",
     "arrays",
+    "check_model",
     "concat",
     "folder",
     "img_to_array",
     "load_img",
+    "materialize",
     "pairs",
     "read",
     "register",

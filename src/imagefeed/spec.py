@@ -218,8 +218,8 @@ def _encode(value: Any, path: str, tensors: dict[str, NDArray[Any]]) -> Any:
     if isinstance(value, np.ndarray):
         tensors[path] = value
         return {"tensor": path}
-    cls: Any = type(value)
-    name = cls.__name__
+    cls = cast(Any, type(value))
+    name: str = cls.__name__
     if _known(name) is cls:
         inside = f"{path}.{name}" if path else ""
         parts = {field.name: getattr(value, field.name) for field in _fields(cls)}

@@ -1,4 +1,4 @@
-"""The command line: `imagefeed check`, `imagefeed preview`, `imagefeed demo`."""
+"""The command line: `imagefeed check`, `preview`, `stats`, `show`, `materialize`, `demo`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from rich.markup import escape
 from imagefeed._version import __version__
 from imagefeed.cli import cache, console
 from imagefeed.cli.check import check
+from imagefeed.cli.copies import materialize
 from imagefeed.cli.demo import demo
 from imagefeed.cli.preview import preview
+from imagefeed.cli.saved import show, stats
 from imagefeed.errors import ImagefeedError
 
 app = typer.Typer(
@@ -28,7 +30,14 @@ def _examples(*commands: str) -> str:
     return "Examples:\n\n" + "\n\n".join(f"[cyan]{escape(command)}[/]" for command in commands)
 
 
-app.command(epilog=_examples("imagefeed check photos", "imagefeed check photos --json > photos.json"))(check)
+app.command(
+    epilog=_examples(
+        "imagefeed check photos",
+        "imagefeed check photos --json > photos.json",
+        "imagefeed check photos --model model.keras --pipeline preprocess.safetensors",
+        "imagefeed check photos --expects keras/resnet50 --pipeline train:pipeline",
+    )
+)(check)
 app.command(
     epilog=_examples(
         "imagefeed preview photos -o sheet.png",
@@ -36,6 +45,16 @@ app.command(
         "imagefeed preview photos -o sheet.png --pipeline train:pipeline",
     )
 )(preview)
+app.command(
+    epilog=_examples("imagefeed stats photos", "imagefeed stats photos --size 64 --whiten zca -o photos.safetensors")
+)(stats)
+app.command(epilog=_examples("imagefeed show preprocess.safetensors"))(show)
+app.command(
+    epilog=_examples(
+        "imagefeed materialize photos more-photos --copies 10",
+        "imagefeed materialize photos more-photos --pipeline train:pipeline --format png",
+    )
+)(materialize)
 app.command(epilog=_examples("imagefeed demo", "imagefeed demo photos --epochs 60 -o photos-demo"))(demo)
 
 app.add_typer(cache.app, name="cache")

@@ -27,7 +27,9 @@ def preview(
     size: Annotated[int, typer.Option(min=1, help="Height and width of what the default pipeline makes.")] = 224,
     pipeline: Annotated[
         str | None,
-        typer.Option(help="A pipeline of yours as MODULE:NAME, found from this folder; else one for photographs."),
+        typer.Option(
+            help="A pipeline of yours as MODULE:NAME, or a saved .safetensors file; else one for photographs."
+        ),
     ] = None,
     photographs: Annotated[int, typer.Option("--rows", min=1, help="How many photographs.")] = 6,
     draws: Annotated[int, typer.Option(min=1, help="How many draws of each.")] = 5,
@@ -59,17 +61,22 @@ def save(sheet: Image.Image, path: Path) -> None:
 
 
 def load_pipeline(name: str) -> Pipeline:
-    """The pipeline that a module of the user's has under some name.
+    """The pipeline in a file, or that a module of the user's has under some name.
 
     Args:
-        name: "module:name", such as "train:pipeline". The module is looked for in the working folder first.
+        name: A path that ends in .safetensors; or "module:name", such as "train:pipeline". The module is looked for in
+            the working folder first.
 
     Raises:
-        SpecError: There is no such module or name, or it is not a pipeline.
+        SpecError: There is no such file, module or name, or it is not a pipeline.
     """
+    if name.endswith(".safetensors"):
+        return Pipeline.load(name)
     module, colon, attribute = name.partition(":")
     if not (module and colon and attribute):
-        raise SpecError(f"--pipeline: got {name!r}; expected MODULE:NAME, such as train:pipeline")
+        raise SpecError(
+            f"--pipeline: got {name!r}; expected MODULE:NAME, such as train:pipeline, or a .safetensors file"
+        )
     sys.path.insert(0, "")
     try:
         found = getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,128 @@
+"""An augmented set as files, for those who want files."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed.checks import check_choice, fail
+from imagefeed.errors import SourceError, SpecError
+from imagefeed.loader import Loader
+from imagefeed.pipeline import Pipeline
+from imagefeed.sources import Source
+
+FileFormat: TypeAlias = Literal["jpg", "png", "webp"]
+
+_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
+
+
+def materialize(
+    source: Source,
+    pipeline: Pipeline,
+    out: str | os.PathLike[str],
+    *,
+    copies: int = 10,
+    seed: int = 0,
+    format: FileFormat = "jpg",  # noqa: A002 - the word that Pillow and the rest use
+    quality: int = 95,
+    threads: int | Literal["auto"] = "auto",
+    advance: Callable[[int], None] = lambda total: None,
+) -> int:
+    """Write several draws of every picture of a source to files, in a folder for every class.
+
+    Training from them sees the same `copies` draws in every epoch, where a Loader draws anew: docs/in-model.md counts
+    both. The same seed writes the same files, for any number of threads.
+
+        >>> from imagefeed import HorizontalFlip, Pipeline, Resize, folder, materialize
+        >>> materialize(photos, Pipeline([Resize((32, 32)), HorizontalFlip()]), photo_folder / "more", copies=2)
+        24
+        >>> folder(photo_folder / "more").class_counts
+        {'cats': 12, 'dogs': 12}
+
+    Args:
+        source: The pictures. Of what goes with them, only classes can be kept.
+        pipeline: What is done to them; it must leave levels, so no Rescale or Normalize.
+        out: A folder that is empty or not yet there.
+        copies: How many draws of each picture.
+        seed: Of the draws.
+        format: "jpg", "png" or "webp".
+        quality: Of JPEG and WebP, 1 to 100.
+        threads: How many threads render, and how many write.
+        advance: Called after each file with the number of all files.
+
+    Returns:
+        How many files were written.
+
+    Raises:
+        SpecError: An argument has a value that it cannot have, or every copy would be the same.
+        SourceError: The folder is not empty, or the source has targets that no folder can hold.
+        DecodeError: A picture cannot be read.
+    """
+    _check(source, pipeline, copies, quality, format)
+    root = Path(out)
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise SourceError(f"materialize: {root} is there already, and not an empty folder; name another one")
+    for name in source.classes or ("",):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    loader = Loader(source, pipeline, batch_size=1, shuffle=False, seed=seed, dtype="uint8", threads=threads)
+    stems = _stems(source)
+    total = copies * len(source)
+    options: dict[str, Any] = {} if format == "png" else {"quality": quality}
+    pending: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(loader.threads) as pool:
+        for epoch in range(copies):
+            for batch in loader.batches(epoch):
+                index = int(batch.indices[0])
+                file = root / f"{stems[index]}-{epoch}.{format}"
+                pending.append(pool.submit(_write, batch.images[0], file, options))
+                if len(pending) > 4 * loader.threads:  # the rest waits as bytes of memory
+                    pending.popleft().result()
+                advance(total)
+        for future in pending:
+            future.result()
+    return total
+
+
+def _check(source: Source, pipeline: Pipeline, copies: int, quality: int, format: str) -> None:  # noqa: A002
+    for name, value, most in (("copies", copies, 1 << 30), ("quality", quality, 100)):
+        if type(value) is not int or not 1 <= value <= most:
+            raise fail(f"materialize({name}=)", value, f"expected an integer from 1 to {most}")
+    check_choice("materialize(format=)", format, get_args(FileFormat))
+    last = pipeline.steps[-1] if pipeline.steps else None
+    if last is not None and last.role == "units":
+        raise SpecError(f"materialize: {last!r} leaves the levels that files hold; take it out, and train with it")
+    if copies > 1 and not pipeline.is_random:
+        raise SpecError(f"materialize(copies=): got {copies}, but nothing is random: every copy would be the same")
+    if source.channels not in _MODES or (source.channels == 4 and format == "jpg"):
+        raise SourceError(f"materialize: pictures of {source.channels} channels do not fit into {format} files")
+    targets: Any = source.targets(np.arange(1))
+    if targets is not None and source.class_indices(np.arange(1)) is None:
+        raise SourceError("materialize: the source has targets other than classes, which a folder cannot hold")
+
+
+def _stems(source: Source) -> list[str]:
+    """The path of every picture's copies from the folder on, but for their numbers; each only once."""
+    indices = np.arange(len(source))
+    classes = source.class_indices(indices)
+    labels: list[str] = [""] * len(source)
+    if classes is not None and source.classes:
+        numbers: list[int] = classes.tolist()
+        labels = [source.classes[k] for k in numbers]
+    names = [Path(name).stem for name in source.names(indices)]
+    paths = [os.path.join(label, name) for label, name in zip(labels, names, strict=True)]
+    often = Counter(paths)
+    return [f"{path}-{k}" if often[path] > 1 else path for k, path in enumerate(paths)]
+
+
+def _write(picture: NDArray[np.uint8], file: Path, options: dict[str, Any]) -> None:
+    from PIL import Image  # only where files are written
+
+    channels = picture.shape[2]
+    Image.fromarray(picture[..., 0] if channels == 1 else picture, _MODES[channels]).save(file, **options)
