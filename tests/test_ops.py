@@ -5,8 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from imagefeed import SpecError, array_ops
 from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, extent_after, fuse

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 import imagefeed as feed
 from imagefeed import Pipeline, Transform, _native, array_ops

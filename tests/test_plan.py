@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import imagefeed as feed
 from imagefeed import Pipeline, PlanError, SpecError, Transform, array_ops

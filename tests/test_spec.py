@@ -12,8 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import imagefeed as feed
 from imagefeed import Covariance, Pipeline, SpecError, Statistics, spec

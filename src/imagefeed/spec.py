@@ -14,6 +14,7 @@ import os
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, Union, cast, get_args, get_origin, get_type_hints
@@ -349,10 +350,14 @@ def _known(name: str) -> Any:
     """The class of a name, in the closed list; None for any other name."""
     if name in ("Statistics", "Covariance"):
         return Statistics if name == "Statistics" else Covariance
-    built_in = vars(transforms).get(name) if name in transforms.__all__ else None
-    if isinstance(built_in, type) and issubclass(built_in, Transform) and is_dataclass(built_in):
-        return built_in
-    return cast(Any, _classes.get(name))
+    return cast(Any, _built_in().get(name) or _classes.get(name))
+
+
+@cache
+def _built_in() -> dict[str, type[Transform]]:
+    """The transforms of this package: all of them are imported once, whatever a file says."""
+    named = {name: getattr(transforms, name) for name in transforms.__all__}
+    return {name: cls for name, cls in named.items() if isinstance(cls, type) and is_dataclass(cls)}
 
 
 _hints_of: dict[type, dict[str, Any]] = {}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import operator
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from collections.abc import Iterator as AnyIterator
+from collections.abc import Callable, Iterator as AnyIterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial

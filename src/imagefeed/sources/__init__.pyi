@@ -1,0 +1,24 @@
+# The sources and where they are; imported when they are first used, as the package's names are.
+from .arrays import (
+    Arrays as Arrays,
+    arrays as arrays,
+)
+from .base import Source as Source
+from .files import Files as Files
+from .folder import (
+    Folder as Folder,
+    folder as folder,
+)
+from .listed import Listed as Listed
+from .pairs import (
+    Pairs as Pairs,
+    pairs as pairs,
+)
+from .parts import (
+    Concat as Concat,
+    Relabeled as Relabeled,
+    Subset as Subset,
+    concat as concat,
+)
+from .shards import shards as shards
+from .table import table as table
