@@ -1,6 +1,7 @@
 """The shape of the package: which way imports point, what is public, what an import costs."""
 
 import ast
+import contextlib
 import importlib
 import inspect
 import json
@@ -132,7 +133,7 @@ def test_a_name_that_is_not_there_is_said_to_be() -> None:
 def test_every_public_class_of_a_family_is_exported(base: type) -> None:
     for file in PACKAGE.rglob("*.py"):  # a class is known once its module is imported
         name = ".".join(("imagefeed", *file.relative_to(PACKAGE).with_suffix("").parts))
-        if not file.relative_to(PACKAGE).parts[0].startswith(("cli", "adapters", "studio")):
+        with contextlib.suppress(ModuleNotFoundError):  # a framework that is not installed
             importlib.import_module(name.removesuffix(".__init__"))
 
     def below(one: type) -> Iterator[type]:
