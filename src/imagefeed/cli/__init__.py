@@ -1,4 +1,4 @@
-"""The command line: `imagefeed check`, `preview`, `stats`, `show`, `materialize`, `demo`."""
+"""The command line: `imagefeed check`, `preview`, `studio`, `stats`, `show`, `materialize`, `cache`, `demo`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from imagefeed.cli.copies import materialize
 from imagefeed.cli.demo import demo
 from imagefeed.cli.preview import preview
 from imagefeed.cli.saved import show, stats
+from imagefeed.cli.studio import studio
 from imagefeed.errors import ImagefeedError
 
 app = typer.Typer(
@@ -56,6 +57,14 @@ app.command(
     )
 )(materialize)
 app.command(epilog=_examples("imagefeed demo", "imagefeed demo photos --epochs 60 -o photos-demo"))(demo)
+
+app.command(
+    epilog=_examples(
+        "imagefeed studio photos",
+        "imagefeed studio photos --pipeline pipeline.safetensors",
+        "imagefeed studio camvid/val --mask '../valannot/{name}.png'",
+    )
+)(studio)
 
 app.add_typer(cache.app, name="cache")
 

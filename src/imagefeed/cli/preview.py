@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from PIL import Image
@@ -64,28 +64,39 @@ def load_pipeline(name: str) -> Pipeline:
     """The pipeline in a file, or that a module of the user's has under some name.
 
     Args:
-        name: A path that ends in .safetensors; or "module:name", such as "train:pipeline". The module is looked for in
-            the working folder first.
+        name: A path that ends in .safetensors; or as for `load_named`.
 
     Raises:
         SpecError: There is no such file, module or name, or it is not a pipeline.
     """
     if name.endswith(".safetensors"):
         return Pipeline.load(name)
-    module, colon, attribute = name.partition(":")
-    if not (module and colon and attribute):
-        raise SpecError(
-            f"--pipeline: got {name!r}; expected MODULE:NAME, such as train:pipeline, or a .safetensors file"
-        )
-    sys.path.insert(0, "")
-    try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise SpecError(
-            f"--pipeline: got {name!r}, but {error}; expected MODULE:NAME, such as train:pipeline"
-        ) from error
-    finally:
-        sys.path.remove("")
+    found = load_named("--pipeline", name)
     if not isinstance(found, Pipeline):
         raise SpecError(f"--pipeline: {name!r} is {found!r}; expected an imagefeed.Pipeline")
     return found
+
+
+def load_named(option: str, name: str) -> Any:
+    """What a module of the user's has under some name.
+
+    Args:
+        option: What messages call it.
+        name: "module:name", such as "train:pipeline". The module is looked for in the working folder first.
+
+    Raises:
+        SpecError: There is no such module or name.
+    """
+    module, colon, attribute = name.partition(":")
+    expected = f"expected MODULE:NAME, such as train:{option.lstrip('-')}"
+    if option == "--pipeline":
+        expected += ", or a .safetensors file"
+    if not (module and colon and attribute):
+        raise SpecError(f"{option}: got {name!r}; {expected}")
+    sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise SpecError(f"{option}: got {name!r}, but {error}; {expected}") from error
+    finally:
+        sys.path.remove("")
