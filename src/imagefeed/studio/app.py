@@ -16,7 +16,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from imagefeed.engine import StoppedError
 from imagefeed.errors import ImagefeedError, SpecError
 from imagefeed.loader import Loader
 from imagefeed.pipeline import Pipeline
@@ -28,6 +27,7 @@ from imagefeed.studio.drawing import MOST_PIXELS, check_shown, draw, original, p
 from imagefeed.studio.guard import App, Guard, Refusal, note
 from imagefeed.studio.measuring import measure
 from imagefeed.studio.work import Arrays, Work, records_of, step_of
+from imagefeed.waiting import StoppedError
 
 T = TypeVar("T")
 
