@@ -17,6 +17,7 @@
 
 #include "jobs.hpp"
 #include "kernels.hpp"
+#include "parent.hpp"
 #include "random.hpp"
 #include "recycler.hpp"
 #include "sealed.hpp"
@@ -646,6 +647,7 @@ NB_MODULE(_native, m) {
     m.def("decode_jpeg", &decode_jpeg, "data"_a, "region"_a = nb::none(), "denominator"_a = 1, "color"_a = true,
           "ours"_a = nb::none());
 
+    m.def("end_with_parent", &end_with_parent, "parent"_a);
     m.def("sealed_checksum", [](Array<std::uint8_t, 1> value) {
         if (value.shape(0) <= kSealedHeader) throw nb::value_error("a value is longer than its header");
         const nb::gil_scoped_release unlocked;

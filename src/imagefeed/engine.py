@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ from imagefeed.program import PLAIN, program, store
 from imagefeed.sources import Source
 from imagefeed.types import Dtype, Layout
 from imagefeed.waiting import spread, wait
+
+if TYPE_CHECKING:
+    from imagefeed.processes import Functions
 
 Ints = NDArray[np.int64]
 T = TypeVar("T")
@@ -70,6 +73,14 @@ class Batch:
     portion: Portion
 
 
+class Memory(Protocol):
+    """What gives the memory of batches, which comes back to it."""
+
+    def take(self, count: int, /) -> NDArray[np.uint8]:
+        """Memory of some bytes."""
+        ...
+
+
 class Engine:
     """What turns records into batches; made once by a loader, used by every epoch."""
 
@@ -84,6 +95,7 @@ class Engine:
         layout: Layout,
         most_pixels: int,
         cache: Cache | None = None,
+        processes: int = 0,
     ) -> None:
         self.source = source
         self.seed = seed
@@ -91,7 +103,8 @@ class Engine:
         self.layout: Layout = layout
         self.most_pixels = most_pixels
         self.pool = _native.Pool(threads)
-        self.memory = _native.Recycler(8)
+        self.memory: Memory = _native.Recycler(8)
+        self.functions = _functions(processes) if processes else None
         self.meter = Meter()
         point = None if cache is None else cache_point(pipeline, cache)
         self.stages = pipeline.stages() if point is None else point.after
@@ -308,13 +321,26 @@ class Engine:
         pictures = self._render_each(group, group.records, native, current.sizes, channels)
         good = [row for row in range(len(pictures)) if row not in group.errors]
         with self.meter.span("function", len(good)):
-            made = self._spread(lambda row: np.ascontiguousarray(host(pictures[row], row)), good, group)
+            made = self._called(host, pictures, good, group)
         if group.following.moves:
             self._check_unmoved(group, current, made)
         self._move_companions(group, current)
         # A bad record gets a picture like a good one, so that it changes nothing about their sizes.
         group.records = _in_memory(made, list(group.errors))
         group.channels = next(iter(made.values())).shape[-1] if made else channels
+
+    def _called(
+        self, host: Host, pictures: Sequence[NDArray[np.uint8]], rows: Sequence[int], group: Group
+    ) -> dict[int, NDArray[np.uint8]]:
+        """What a Python function makes of some pictures, on threads of this process or in processes."""
+        functions = self.functions
+        if functions is None:
+            return self._spread(lambda row: np.ascontiguousarray(host(pictures[row], row)), rows, group)
+
+        def call(row: int) -> NDArray[np.uint8]:
+            return np.ascontiguousarray(functions.call(host, pictures[row], row))
+
+        return spread(call, rows, functions.count, group.stopped)
 
     def _render_each(
         self, group: Group, records: _native.Records, native: _native.Program, sizes: Ints, channels: int
@@ -469,6 +495,12 @@ class Rendering:
     first: int
     portion: Portion
     made: list[tuple[str, NDArray[Any], _native.Job]]
+
+
+def _functions(count: int) -> Functions:
+    from imagefeed.processes import Functions  # multiprocessing: not before it is needed
+
+    return Functions(count)
 
 
 def _in_memory(pictures: dict[int, NDArray[np.uint8]], blank: Sequence[int]) -> _native.Records:

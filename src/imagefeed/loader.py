@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ from imagefeed.run import Run
 from imagefeed.sources import Files, Source
 from imagefeed.stored import PictureLike
 from imagefeed.types import Dtype, Layout
+
+if TYPE_CHECKING:
+    from imagefeed.isolated import Isolated
 
 # Planning costs about the same for one record as for a few hundred. So records that are in memory already are planned
 # together, over batches; files are not, since all that are planned together are held in memory.
@@ -77,6 +80,10 @@ class Loader(Feeding):
             have weights. By default they are tuples (images, targets), and (images, targets, weights) where records
             have weights, as Keras expects it.
         threads: How many native threads decode and render; "auto" for as many as this process may use cores.
+        processes: How many processes call the Python functions of `Apply`, which must then be importable; 0 for
+            threads of this process, which wait for each other's GIL.
+        isolate: Whether all of the loader runs in a process of its own, so that it and a busy training loop do not wait
+            for each other's GIL. Batches are in memory that both processes see. Not on Windows.
         prefetch: How many batches are made ahead of the one that is used.
         cache: Where pictures are kept as far as they are the same every time: "ram", or a `Cache`. By default, nowhere.
         on_error: "raise" a DecodeError for a picture that cannot be read; "skip" it: its batch is smaller by one; or
@@ -104,6 +111,8 @@ class Loader(Feeding):
         layout: Layout = "nhwc",
         as_dict: bool = False,
         threads: int | Literal["auto"] = "auto",
+        processes: int = 0,
+        isolate: bool = False,
         prefetch: int = 4,
         cache: Literal["ram"] | Cache | None = None,
         on_error: OnError = "raise",
@@ -126,6 +135,8 @@ class Loader(Feeding):
             layout=layout,
             as_dict=as_dict,
             threads=threads,
+            processes=processes,
+            isolate=isolate,
             prefetch=prefetch,
             cache=cache,
             on_error=on_error,
@@ -156,6 +167,7 @@ class Loader(Feeding):
         self._next_epoch = 0
         self._fingerprint: dict[str, str] | None = None
         self._engine: Engine | None = None
+        self._isolated: Isolated | None = None
         self._lock = threading.Lock()
         if len(self) == 0:
             raise SourceError(
@@ -198,9 +210,9 @@ class Loader(Feeding):
             self._check_bad(bad)
 
         def make(portion: Portion) -> Batch:
-            return next(iter(self._run(epoch, iter([[portion]]))))
+            return next(self._run(epoch, 0, portion))
 
-        for batch in self._run(epoch, _told(self._groups(epoch, start), self.source)):
+        for batch in self._run(epoch, start, None):
             if not batch.bad:
                 yield batch
                 continue
@@ -216,6 +228,8 @@ class Loader(Feeding):
         >>> loader.report().images
         12
         """
+        if self._isolated is not None and self._isolated.alive:
+            return self._isolated.report()
         engine = self._ready_engine()
         keeper = engine.keeper
         hits, misses = (0, 0) if keeper is None else (keeper.hits, keeper.misses)
@@ -359,7 +373,7 @@ class Loader(Feeding):
         self._check_index(index)
         record = np.array([index], np.int64)
         portion = Portion(record, record + copy * len(self.source))
-        batch = next(iter(self._run(epoch, iter([[portion]]))))
+        batch = next(self._run(epoch, 0, portion))
         for error in batch.bad:
             raise error
         return batch.images[0] if batch.targets is None else (batch.images[0], batch.targets[0])
@@ -456,11 +470,25 @@ class Loader(Feeding):
                 layout=self.layout,
                 most_pixels=self.options.max_pixels,
                 cache=self.options.cache_used,
+                processes=self.options.processes,
             )
         return self._engine
 
-    def _run(self, epoch: int, groups: Iterator[list[Portion]]) -> Run:
-        return Run(self._ready_engine(), groups, epoch=epoch, ahead=self.options.prefetch)
+    def _run(self, epoch: int, start: int, portion: Portion | None) -> Iterator[Batch]:
+        """The batches of an epoch from one of them on; or one batch, of a portion."""
+        if self.options.isolate:
+            from imagefeed.isolated import Isolated  # multiprocessing: not before it is needed
+
+            if self._isolated is None or not self._isolated.alive:
+                self._isolated = Isolated(self._rebuilt(isolate=False))
+            return self._isolated.run(epoch, start, portion)
+        groups = _told(self._groups(epoch, start), self.source) if portion is None else iter([[portion]])
+        return iter(Run(self._ready_engine(), groups, epoch=epoch, ahead=self.options.prefetch))
+
+    def _rebuilt(self, **changes: Any) -> Loader:
+        """The same loader, but for some arguments."""
+        shard = self._order.rank, self._order.world
+        return _rebuild(self.source, self.pipeline, self._arguments() | changes, shard)
 
     def _groups(self, epoch: int, start: int) -> Iterator[list[Portion]]:
         """The records of each batch; batches that are planned together in one list."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -35,6 +36,8 @@ class Options:
     layout: Layout
     as_dict: bool
     threads: int | Literal["auto"]
+    processes: int
+    isolate: bool
     prefetch: int
     cache: Literal["ram"] | Cache | None
     on_error: OnError
@@ -51,7 +54,8 @@ class Options:
         seed: Any = self.seed
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= LARGEST_SEED:
             raise fail("Loader(seed=)", seed, "expected an integer from 0 to 2**64 - 1")
-        for name in ("drop_last", "repeat", "as_dict"):
+        self._check_processes()
+        for name in ("isolate", "drop_last", "repeat", "as_dict"):
             check_bool(f"Loader({name}=)", getattr(self, name))
         if self.shuffle is not None:
             check_bool("Loader(shuffle=)", self.shuffle)
@@ -63,6 +67,13 @@ class Options:
         cache: Any = self.cache
         if cache is not None and cache != "ram" and not isinstance(cache, Cache):
             raise fail("Loader(cache=)", cache, 'expected "ram", or Cache(folder)')
+
+    def _check_processes(self) -> None:
+        processes: Any = self.processes
+        if type(processes) is not int or not 0 <= processes <= 256:
+            raise fail("Loader(processes=)", processes, "expected an integer from 0 to 256")
+        if self.isolate is True and sys.platform == "win32":
+            raise fail("Loader(isolate=)", True, "Windows has no memory that processes share in this way; use False")
 
     @property
     def cache_used(self) -> Cache | None:

@@ -155,6 +155,11 @@ class Host:
         """The same op, which is not called for the records where `mask` (n,) is false."""
         return replace(self, mask=mask if self.mask is None else self.mask & mask)
 
+    def row(self, row: int) -> Host:
+        """The same op for one record, as its row 0."""
+        seeds, mask = (None if one is None else one[row : row + 1] for one in (self.seeds, self.mask))
+        return Host(function=self.function, seeds=seeds, mask=mask)
+
     def __call__(self, image: NDArray[np.uint8], row: int) -> NDArray[np.uint8]:
         """Call the function on the picture of one row.
 

@@ -1,0 +1,122 @@
+"""A loader in a process of its own, so that it and a busy training loop do not wait for each other's GIL.
+
+The process is asked for one batch after another. Pictures are rendered into memory that both processes see.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Generator, Iterator
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from typing import Any, Protocol, TypeAlias
+
+from imagefeed.engine import Batch, Engine
+from imagefeed.errors import WorkerError
+from imagefeed.order import Portion
+from imagefeed.processes import Worker, sendable
+from imagefeed.report import Report
+from imagefeed.slots import SlotReader, SlotWriter
+
+Runs: TypeAlias = Callable[[int, int, Portion | None], Iterator[Batch]]
+
+
+class Served(Protocol):
+    """What is run in the process: a loader."""
+
+    def _ready_engine(self) -> Engine: ...
+    def _run(self, epoch: int, start: int, portion: Portion | None) -> Iterator[Batch]: ...
+    def report(self) -> Report:
+        """Where its time went."""
+        ...
+
+
+class Isolated:
+    """A loader's process, started when it is first asked for something."""
+
+    def __init__(self, loader: Served) -> None:
+        here = get_context("spawn")
+        released, self._released = here.Pipe(duplex=False)
+        self._worker = Worker("the loader's process", _serve, released, os.getpid(), loader)
+        released.close()
+        self._reader = SlotReader(self._worker.connection, self._released)
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self.alive = True
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._worker.pid
+
+    def run(self, epoch: int, start: int, portion: Portion | None) -> Generator[Batch, None, None]:
+        """The batches of an epoch from one of them on; or one batch, of a portion."""
+        number = next(self._numbers)
+        self._ask("open", number, epoch, start, portion)
+        try:
+            while (batch := self._ask("next", number)) is not None:
+                yield batch
+        finally:
+            if self.alive:
+                self._ask("close", number)
+
+    def report(self) -> Report:
+        """The report of the loader in the process."""
+        return self._ask("report", 0)
+
+    def close(self) -> None:
+        """End the process."""
+        self.alive = False
+        self._worker.close()
+        self._released.close()
+
+    def _ask(self, *message: Any) -> Any:
+        with self._lock:
+            try:
+                self._worker.send(message)
+                while not self._worker.connection.poll(0.05):  # in steps, so that Ctrl-C is heard
+                    continue
+                fine, answer = self._reader.receive()
+            except (EOFError, ConnectionError) as error:
+                self.alive = False
+                raise self._worker.ended() from error
+            except BaseException:
+                self.close()  # what it would answer next belongs to nobody
+                raise
+        if not fine:
+            raise answer
+        return answer
+
+
+def _serve(connection: Connection, released: Connection, reader: int, loader: Served) -> None:
+    """Answer until nobody is there."""
+    writer = SlotWriter(connection, released, reader)
+    engine = loader._ready_engine()  # pyright: ignore[reportPrivateUsage]
+    engine.memory = writer
+    runs: dict[int, Iterator[Batch]] = {}
+
+    def answer(kind: str, number: int, *rest: Any) -> Any:
+        if kind == "open":
+            runs[number] = loader._run(*rest)  # pyright: ignore[reportPrivateUsage]
+        elif kind == "next":
+            return next(runs[number], None)
+        elif kind == "close":
+            run: Any = runs.pop(number)
+            run.close()
+        elif kind == "report":
+            return loader.report()
+        else:
+            raise WorkerError(f"asked for {kind!r}")
+        return None
+
+    while True:
+        message = connection.recv()
+        result: tuple[bool, Any]
+        try:
+            result = True, answer(*message)
+        except Exception as error:  # whatever it is, it belongs to whoever asked
+            result = False, sendable(error)
+        writer.send(result)
+        del result  # its memory is the other side's now
