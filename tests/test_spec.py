@@ -394,3 +394,20 @@ def write(path: Path, document: spec.Document) -> None:
     from safetensors.numpy import save_file
 
     save_file(document.tensors, path, {"imagefeed": document.text})
+
+
+@pytest.mark.parametrize("name", [name for name in dir(feed) if isinstance(getattr(feed, name), type)])
+def test_every_transform_has_fields_that_can_be_written(name) -> None:
+    cls = getattr(feed, name)
+    if not issubclass(cls, feed.Transform) or cls is feed.Transform:
+        return
+    hints = spec._hints(cls)
+    required = [field.name for field in spec._fields(cls) if spec._required(field)]
+    assert set(required) <= set(hints)
+    if required:
+        with pytest.raises(SpecError, match=rf"steps\[0\].{name}.{required[0]}: missing"):
+            read(text_of({"type": name}))
+        return
+    made = Pipeline([cls()]) if name != "Normalize" else Pipeline([feed.Normalize.preset("clip")])
+    document = spec.encode(made)
+    assert spec.decode(document.text, document.tensors, Pipeline) == made
