@@ -59,6 +59,20 @@ PIPELINE = Pipeline(
 )
 
 
+@feed.register
+@dataclass(frozen=True)
+class Careless(feed.Transform):
+    """A transform of a user's that does not check what it is given."""
+
+    size: int
+
+    def __post_init__(self) -> None:
+        _ = 1 // self.size
+
+    def lower(self, drawn: Drawn, extent: Any, xp: Any) -> tuple[Any, ...]:
+        return ()
+
+
 def text_of(*steps: Any, **parts: Any) -> str:
     value = {"type": "Pipeline", "steps": list(steps), "training": True} | parts
     return json.dumps({"version": 1, "value": value})
@@ -216,6 +230,8 @@ def test_a_cell_may_be_run_again() -> None:
         ({"type": "Pipeline", "steps": []}, r"^steps\[1\]: got a Pipeline|join pipelines"),
         ({"type": "Statistics", "count": 1}, r"^steps\[1\]"),
         (3, r"^steps\[1\]: got 3"),
+        ({"type": "Careless", "size": 0}, r"^steps\[1\].Careless: ZeroDivisionError"),
+        ({"type": "Careless", "size": "a"}, r"^steps\[1\].Careless: TypeError"),
     ],
 )  # fmt: skip
 def test_errors_name_the_place(step, words) -> None:

@@ -197,12 +197,12 @@ def _sketched(stream: _Stream, method: Method, rank: int, seed: int) -> tuple[Mo
     for rows in stream.rows("measuring, first pass"):
         part, _ = _of_rows(rows)
         total = part if total is None else total + part
-        origin = part.mean.astype(np.float32) if origin is None else origin  # near the mean, which is not yet known
+        # Near the mean, which is not yet known. The way from one to the other is one direction too many, which the second
+        # pass sees to be nothing special.
+        origin = part.mean.astype(np.float32) if origin is None else origin
         centered = rows - origin
         sketch += centered.T @ (centered @ random)
     moments = _some(total)
-    step: Any = (moments.mean - origin).astype(np.float32)
-    sketch -= np.outer(step * np.float32(moments.count), step @ random)
     del random
     directions = np.linalg.qr(sketch)[0].astype(np.float32)
     del sketch
