@@ -197,8 +197,8 @@ def _sketched(stream: _Stream, method: Method, rank: int, seed: int) -> tuple[Mo
     for rows in stream.rows("measuring, first pass"):
         part, _ = _of_rows(rows)
         total = part if total is None else total + part
-        # Near the mean, which is not yet known. The way from one to the other is one direction too many, which the second
-        # pass sees to be nothing special.
+        # Near the mean, which is not yet known. The way from one to the other is one direction too many, which the
+        # second pass finds to be nothing special.
         origin = part.mean.astype(np.float32) if origin is None else origin
         centered = rows - origin
         sketch += centered.T @ (centered @ random)
