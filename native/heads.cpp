@@ -101,24 +101,44 @@ void Head::prepare_filter(Picture& in) {
     int trimmed = 0;
     while (trimmed < middle && is_zero(trimmed)) ++trimmed;
     reach_ = middle - trimmed;
-    source_ = to_planes(in, reach_, memory_.planes);
-    in = source_;
+    source_ = in;
     has_rows_ = true;
-    const auto padded = static_cast<std::size_t>(round_up(in.width + 2 * reach_, kBlock) + kBlock);
-    float* const row = memory_.row.reserve<float>(padded);
-    std::fill(row, row + padded, 0.0f);
+    ring_rows_ = std::min(in.held.height(), 2 * reach_ + 1);
+    ring_stride_ = static_cast<std::size_t>(round_up(in.held.width() + 2 * reach_, kBlock) + kBlock);
+    const std::size_t floats = checked_product(checked_product(ring_stride_, static_cast<std::size_t>(ring_rows_)), static_cast<std::size_t>(in.channels));
+    std::fill_n(memory_.planes.reserve<float>(floats), floats, 0.0f);
+    float* const row = memory_.row.reserve<float>(ring_stride_);
+    std::fill(row, row + ring_stride_, 0.0f);
+}
+
+// Reads the rows up to one; each is read once, in order.
+void Head::load_ring(int last) {
+    const int width = source_.held.width();
+    for (; ring_next_ <= std::min(last, source_.held.height() - 1); ++ring_next_) {
+        float* const first = memory_.planes.reserve<float>(0) + static_cast<std::size_t>(ring_next_ % ring_rows_) * ring_stride_ + reach_;
+        const Planes planes{first, static_cast<std::ptrdiff_t>(ring_stride_) * ring_rows_};
+        plain_row(source_, ring_next_, planes);
+        for (int c = 0; c < source_.channels; ++c) {
+            float* const values = planes.channel(c);
+            for (int x = 1; x <= reach_; ++x) {
+                values[-x] = values[border_index(Border::reflect, -x, width)];
+                values[width - 1 + x] = values[border_index(Border::reflect, width - 1 + x, width)];
+            }
+        }
+    }
 }
 
 // Pixel -reach of row y, which may lie outside.
 const float* Head::filter_source(int y, int channel) const {
-    const int held = border_index(Border::reflect, y, source_.height);
-    return reinterpret_cast<const float*>(source_.data + channel * source_.plane_stride + held * source_.row_stride) - reach_;
+    const int held = border_index(Border::reflect, y, source_.held.height()) % ring_rows_;
+    return memory_.planes.reserve<float>(0) + static_cast<std::size_t>(channel * ring_rows_ + held) * ring_stride_;
 }
 
 void Head::filter_row(int y, Planes out) {
     const Kernels& k = kernels();
     const float* const kernel = spec_.values.at(row_);
-    const int side = spec_.columns, middle = side / 2, width = source_.width, taps = 2 * reach_ + 1;
+    const int side = spec_.columns, middle = side / 2, width = source_.held.width(), taps = 2 * reach_ + 1;
+    load_ring(y + reach_);
     auto &rows = memory_.taps;
     auto &weights = memory_.weights;
     for (int channel = 0; channel < source_.channels; ++channel) {

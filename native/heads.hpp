@@ -34,6 +34,7 @@ private:
     void prepare_filter(Picture& in);
     void prepare_field(Picture& in);
     void filter_row(int y, Planes out);
+    void load_ring(int last);
     const float* filter_source(int y, int channel) const;
     void remap_row(int y, Planes out);
 
@@ -43,6 +44,9 @@ private:
     bool has_rows_ = false;
     Picture source_;
     int reach_ = 0;  // of a kernel, from its middle
+    // The last rows of the picture, as planes that are reflected to the left and right: row y at y modulo their count.
+    int ring_rows_ = 0, ring_next_ = 0;
+    std::size_t ring_stride_ = 0;
 };
 
 }  // namespace imagefeed

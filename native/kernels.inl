@@ -75,6 +75,7 @@ public:
     PerspectivePath(const RowPath& path) : path_(path) {}
 
     void begin_block(int first) {
+        if (begin_seen_block(first)) return;
         for (int k = 0; k < kBlock; ++k) {
             const double step = first + k;
             const double w = path_.w + step * path_.dw;
@@ -88,11 +89,32 @@ public:
         }
     }
 
-    Spot at(int lane) const {
-        return {Vec::load(x_ + lane), Vec::load(y_ + lane), Vec::load(fx_ + lane), Vec::load(fy_ + lane)};
-    }
+    Spot at(int lane) const { return {Vec::load(x_ + lane), Vec::load(y_ + lane), Vec::load(fx_ + lane), Vec::load(fy_ + lane)}; }
 
 private:
+    // A block that lies well before the horizon and is not steep: from its first place, which is computed in double
+    // precision, place s lies s (dx - x dw) / (w + s dw) away, a few pixels, for which floats are enough.
+    bool begin_seen_block(int first) {
+        const double w = path_.w + first * path_.dw, end = w + kBlock * path_.dw;
+        if (!(w > 1e-6) || !(end > 0.5 * w)) return false;
+        const double x = (path_.x + first * path_.dx) / w, y = (path_.y + first * path_.dy) / w;
+        const double dx = (path_.dx - x * path_.dw) / w, dy = (path_.dy - y * path_.dw) / w;
+        if (!(std::fabs(x) < kFarthest / 2) || !(std::fabs(y) < kFarthest / 2) || !(std::fabs(dx) < 16.0) || !(std::fabs(dy) < 16.0)) return false;
+        const int whole_x = floor_double(x), whole_y = floor_double(y);
+        const F rest_x = Vec::set(static_cast<float>(x - whole_x)), rest_y = Vec::set(static_cast<float>(y - whole_y));
+        const F slope_x = Vec::set(static_cast<float>(dx)), slope_y = Vec::set(static_cast<float>(dy));
+        const F bend = Vec::set(static_cast<float>(path_.dw / w)), one = Vec::set(1.0f);
+        for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
+            const F steps = Vec::ramp(lane);
+            const F far = Vec::div(steps, Vec::add(one, Vec::mul(steps, bend)));
+            const F px = Vec::add(rest_x, Vec::mul(far, slope_x)), py = Vec::add(rest_y, Vec::mul(far, slope_y));
+            const I ix = Vec::floor_to_int(px), iy = Vec::floor_to_int(py);
+            Vec::store(x_ + lane, Vec::add(ix, Vec::set(whole_x))), Vec::store(y_ + lane, Vec::add(iy, Vec::set(whole_y)));
+            Vec::store(fx_ + lane, Vec::sub(px, Vec::to_float(ix))), Vec::store(fy_ + lane, Vec::sub(py, Vec::to_float(iy)));
+        }
+        return true;
+    }
+
     const RowPath& path_;
     std::int32_t x_[kBlock], y_[kBlock];
     float fx_[kBlock], fy_[kBlock];

@@ -32,6 +32,18 @@ void reverse_row(const std::uint8_t* in, int count, int channels, std::uint8_t* 
     for (int x = 0; x < count; ++x) std::memcpy(out + x * channels, in + (count - 1 - x) * channels, bytes);
 }
 
+// Pixels [first, last) of a row become a constant border's color.
+void fill_pixels(const Warp& warp, int channels, int first, int last, std::uint8_t* out) {
+    bool same = true;
+    for (int c = 1; c < channels; ++c) same = same && warp.fill[c] == warp.fill[0];
+    if (same) {
+        std::memset(out + first * channels, static_cast<std::uint8_t>(warp.fill[0]), static_cast<std::size_t>((last - first) * channels));
+        return;
+    }
+    for (int x = first; x < last; ++x)
+        for (int c = 0; c < channels; ++c) out[x * channels + c] = static_cast<std::uint8_t>(warp.fill[c]);
+}
+
 // A row along which the source's columns run one by one, forwards or backwards.
 void move_row(const Picture& in, const Warp& warp, const std::uint8_t* row, int x0, int step, int width, std::uint8_t* out) {
     const int channels = in.channels;
@@ -44,17 +56,16 @@ void move_row(const Picture& in, const Warp& warp, const std::uint8_t* row, int 
         if (step > 0) std::memcpy(out + first * channels, from, static_cast<std::size_t>((last - first) * channels));
         else reverse_row(from, last - first, channels, out + first * channels);
     }
+    if (warp.border == Border::constant) {
+        fill_pixels(warp, channels, 0, first, out);
+        fill_pixels(warp, channels, last, width, out);
+        return;
+    }
     for (int x = 0; x < width; ++x) {
         if (x == first) x = last;
         if (x >= width) break;
-        const int source = border_index(warp.border, x0 + step * x, in.width);
-        for (int c = 0; c < channels; ++c) out[x * channels + c] = source < 0 ? static_cast<std::uint8_t>(warp.fill[c]) : row[source * channels + c];
+        std::memcpy(out + x * channels, row + border_index(warp.border, x0 + step * x, in.width) * channels, static_cast<std::size_t>(channels));
     }
-}
-
-void fill_row(const Warp& warp, int width, int channels, std::uint8_t* out) {
-    for (int x = 0; x < width; ++x)
-        for (int c = 0; c < channels; ++c) out[x * channels + c] = static_cast<std::uint8_t>(warp.fill[c]);
 }
 
 // Any move, pixel by pixel.
@@ -170,7 +181,7 @@ void move_pixels(const Picture& in, const Warp& warp, const Move& move, std::uin
     for (int y = 0; y < warp.height; ++y) {
         const int source = border_index(warp.border, move.y0 + move.yy * y, in.height);
         std::uint8_t* const to = out + y * row_stride;
-        if (source < 0) fill_row(warp, warp.width, in.channels, to);
+        if (source < 0) fill_pixels(warp, in.channels, 0, warp.width, to);
         else move_row(in, warp, in.data + source * in.row_stride, move.x0, move.xx, warp.width, to);
     }
 }

@@ -350,7 +350,7 @@ Status Renderer::run_pass(Picture in, const PassSpec& pass, bool first, std::siz
         if (Status status = check_slot(warp.height, warp.width, in.channels, *slot); !status.is_ok()) return status;
         if (Status status = check_units(program, *slot); !status.is_ok()) return status;
     }
-    if (in.samples == Samples::levels8 && moves && points.are_tables() &&
+    if (in.samples == Samples::levels8 && moves && !head.has_rows() && points.are_tables() &&
         (slot != nullptr ? stores_levels(program.store, in.channels) : points.leave_levels()))
         return run_levels(in, pass.has_warp ? &warp : nullptr, points, slot, out, memory);
     if (pass.has_warp) {
@@ -369,6 +369,12 @@ Status Renderer::run_pass(Picture in, const PassSpec& pass, bool first, std::siz
     if (pass.has_warp) sampler.emplace(in, warp, sampler_, shrunk);
     for (int y = 0; y < warp.height; ++y) {
         const Planes line{pixels + (slot != nullptr ? 0 : static_cast<std::size_t>(y) * padded), static_cast<std::ptrdiff_t>(plane)};
+        if (slot != nullptr && sampler && points.empty() && sampler->repeats(y) && program.store.each.scale == nullptr && program.store.layout == Layout::nhwc) {
+            const std::size_t bytes = static_cast<std::size_t>(slot->width) * channels * dtype_bytes(program.store.dtype);
+            auto* const stored = static_cast<std::uint8_t*>(slot->data) + static_cast<std::size_t>(y) * bytes;
+            std::memcpy(stored, stored - bytes, bytes);
+            continue;
+        }
         if (sampler) {
             sampler->row(y, line);
         } else if (head.has_rows()) {

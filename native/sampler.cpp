@@ -272,6 +272,11 @@ Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, con
         move_x_ = x.lowest - held.x0;
         move_y_ = y.lowest - held.y0;
         if (moves_) return;
+        picks_ = in.samples == Samples::planar_f32 && warp.interpolation == Interpolation::nearest && x.lowest >= held.x0 &&
+                 x.highest <= held.x1 && y.lowest >= held.y0 && y.highest <= held.y1;
+        rows_ = &y;
+        columns_ = &x;
+        if (picks_) return;
         if (FixedRows::fits(in, warp)) {
             fixed_.emplace(in, warp, x, y, memory.fixed);
         } else {
@@ -289,6 +294,17 @@ Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, con
 
 void Sampler::row(int y, Planes out) {
     if (moves_) return kernels().u8x4_to_planes(source_.data + (y + move_y_) * source_.row_stride + 4 * move_x_, warp_.width, out);
+    if (picks_) {
+        const std::uint8_t* const row = source_.data + (rows_->lowest + rows_->first[static_cast<std::size_t>(y)] - source_.held.y0) * source_.row_stride;
+        const int* const columns = columns_->first.data();
+        const int begin = columns_->lowest - source_.held.x0;
+        for (int channel = 0; channel < source_.channels; ++channel) {
+            const auto* const values = reinterpret_cast<const float*>(row + channel * source_.plane_stride) + begin;
+            float* const to = out.channel(channel);
+            for (int x = 0; x < warp_.width; ++x) to[x] = values[columns[x]];
+        }
+        return;
+    }
     if (fixed_) return kernels().x4_to_planes(fixed_->interleaved(y), warp_.width, out);
     if (separable_) return separable_->planes(y, out);
     if (warp_.indexed) return indexed_row(source_, warp_, y, out);

@@ -69,6 +69,8 @@ public:
 
     Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, const Picture& shrunk);
     void row(int y, Planes out);
+    // Whether row y is the one before it once more.
+    bool repeats(int y) const { return picks_ && y > 0 && rows_->first[static_cast<std::size_t>(y)] == rows_->first[static_cast<std::size_t>(y - 1)]; }
 
 private:
     const Warp& warp_;
@@ -79,6 +81,9 @@ private:
     std::optional<SeparableRows> separable_;
     bool moves_ = false;  // or whole pixels, unchanged
     int move_x_ = 0, move_y_ = 0;
+    // Or single pixels of planes, all of them held.
+    bool picks_ = false;
+    const AxisWeights *rows_ = nullptr, *columns_ = nullptr;
 };
 
 }  // namespace imagefeed

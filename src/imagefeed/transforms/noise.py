@@ -102,7 +102,7 @@ class SaltAndPepper(Transform):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Downscale(Transform):
-    """Lose resolution: shrink by averaging, and grow back to the old size.
+    """Lose resolution: shrink, and grow back to the old size.
 
         >>> Downscale(factor=(0.25, 0.5))
         Downscale(factor=(0.25, 0.5))
@@ -110,14 +110,17 @@ class Downscale(Transform):
     Attributes:
         factor: Range of the small picture's size as a fraction of the old one, within 0.01 to 1.
         interpolation: How it grows: "nearest" shows its pixels, "bilinear" smooths them.
+        antialias: Whether it shrinks by averaging, or else by leaving pixels out.
     """
 
     factor: Range
     interpolation: Sampling = "nearest"
+    antialias: bool = True
 
     def __post_init__(self) -> None:
         check_range("Downscale.factor", self.factor, 0.01, 1)
         check_choice("Downscale.interpolation", self.interpolation, get_args(Sampling))
+        check_bool("Downscale.antialias", self.antialias)
 
     def variables(self) -> Mapping[str, Variable]:
         return {"factor": Uniform(*self.factor)}
@@ -131,6 +134,7 @@ class Downscale(Transform):
             size=xp.astype(xp.stack(small, axis=-1), xp.int64),
             interpolation="box",
             border=None,
+            antialias=self.antialias,
         )
         grow = Warp(
             matrix=affine(small[1] / full[1], 0.0, 0.0, 0.0, small[0] / full[0], 0.0, xp),
