@@ -225,16 +225,34 @@ void u8_to_f32(const std::uint8_t* in, int count, float* out) {
     for (; i < count; ++i) out[i] = static_cast<float>(in[i]);
 }
 
+// More bytes than this are written past the caches: a batch is larger than they are, and what is overwritten need not be
+// read first.
+constexpr int kStreamedBytes = 16384;
+
+template <class Look>
+inline void in_part(const std::uint8_t* in, int first, int last, std::uint8_t* out, Look look) {
+    std::uint8_t rest[Vec::bytes] = {};
+    std::memcpy(rest, in + first, static_cast<std::size_t>(last - first));
+    Vec::store_bytes(rest, look(Vec::load_bytes(rest), first));
+    std::memcpy(out + first, rest, static_cast<std::size_t>(last - first));
+}
+
 template <class Look>
 inline void in_whole_bytes(const std::uint8_t* in, int count, std::uint8_t* out, Look look) {
     int i = 0;
-    for (; i + Vec::bytes <= count; i += Vec::bytes) Vec::store_bytes(out + i, look(Vec::load_bytes(in + i), i));
-    if (i < count) {
-        std::uint8_t rest[Vec::bytes] = {};
-        std::memcpy(rest, in + i, static_cast<std::size_t>(count - i));
-        Vec::store_bytes(rest, look(Vec::load_bytes(rest), i));
-        std::memcpy(out + i, rest, static_cast<std::size_t>(count - i));
+    if (count >= kStreamedBytes && in != out) {
+        const int skew = static_cast<int>(reinterpret_cast<std::uintptr_t>(out) % Vec::bytes);
+        i = skew == 0 ? 0 : Vec::bytes - skew;
+        if (i > 0) in_part(in, 0, i, out, look);
+        for (; i + Vec::bytes <= count; i += Vec::bytes) Vec::stream_bytes(out + i, look(Vec::load_bytes(in + i), i));
+    } else {
+        for (; i + Vec::bytes <= count; i += Vec::bytes) Vec::store_bytes(out + i, look(Vec::load_bytes(in + i), i));
     }
+    if (i < count) in_part(in, i, count, out, look);
+}
+
+void copy_bytes(const std::uint8_t* in, int count, std::uint8_t* out) {
+    in_whole_bytes(in, count, out, [](Vec::B v, int) { return v; });
 }
 
 void lookup(const std::uint8_t* in, const std::uint8_t* table, int count, std::uint8_t* out) {

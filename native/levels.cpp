@@ -69,29 +69,28 @@ void move_row(const Picture& in, const Warp& warp, const std::uint8_t* row, int 
 }
 
 // Any move, pixel by pixel.
-void move_one_by_one(const Picture& in, const Warp& warp, const Move& m, std::uint8_t* out, std::ptrdiff_t row_stride) {
-    for (int y = 0; y < warp.height; ++y) {
-        std::uint8_t* to = out + y * row_stride;
+void move_one_by_one(const Picture& in, const Warp& warp, const Move& m, int first, int last, std::uint8_t* out) {
+    for (int y = first; y < last; ++y) {
         for (int x = 0; x < warp.width; ++x) {
             const int from_x = border_index(warp.border, m.x0 + m.xx * x + m.xy * y, in.width);
             const int from_y = border_index(warp.border, m.y0 + m.yx * x + m.yy * y, in.height);
             for (int c = 0; c < in.channels; ++c)
-                *to++ = from_x < 0 || from_y < 0 ? static_cast<std::uint8_t>(warp.fill[c]) : in.data[from_y * in.row_stride + from_x * in.channels + c];
+                *out++ = from_x < 0 || from_y < 0 ? static_cast<std::uint8_t>(warp.fill[c]) : in.data[from_y * in.row_stride + from_x * in.channels + c];
         }
     }
 }
 
-void move_transposed(const Picture& in, const Warp& warp, const Move& m, std::uint8_t* out, std::ptrdiff_t row_stride) {
+void move_transposed(const Picture& in, const Warp& warp, const Move& m, int first, int last, std::uint8_t* out) {
     const auto within = [](int from, int step, int count, int size) { return std::min(from, from + step * (count - 1)) >= 0 && std::max(from, from + step * (count - 1)) < size; };
     if (!within(m.x0, m.xy, warp.height, in.width) || !within(m.y0, m.yx, warp.width, in.height))
-        return move_one_by_one(in, warp, m, out, row_stride);
-    const std::uint8_t* const first = in.data + m.y0 * in.row_stride + m.x0 * in.channels;
-    const std::ptrdiff_t in_row = m.xy * in.channels, in_column = m.yx * in.row_stride;
+        return move_one_by_one(in, warp, m, first, last, out);
+    const std::ptrdiff_t in_row = m.xy * in.channels, in_column = m.yx * in.row_stride, row_stride = static_cast<std::ptrdiff_t>(warp.width) * in.channels;
+    const std::uint8_t* const from = in.data + m.y0 * in.row_stride + m.x0 * in.channels + first * in_row;
     switch (in.channels) {
-        case 1: return transpose<1>(first, in_row, in_column, warp.height, warp.width, out, row_stride);
-        case 3: return transpose<3>(first, in_row, in_column, warp.height, warp.width, out, row_stride);
-        case 4: return transpose<4>(first, in_row, in_column, warp.height, warp.width, out, row_stride);
-        default: return move_one_by_one(in, warp, m, out, row_stride);
+        case 1: return transpose<1>(from, in_row, in_column, last - first, warp.width, out, row_stride);
+        case 3: return transpose<3>(from, in_row, in_column, last - first, warp.width, out, row_stride);
+        case 4: return transpose<4>(from, in_row, in_column, last - first, warp.width, out, row_stride);
+        default: return move_one_by_one(in, warp, m, first, last, out);
     }
 }
 
@@ -176,13 +175,12 @@ bool as_move(const Warp& warp, Move& move) {
     return true;
 }
 
-void move_pixels(const Picture& in, const Warp& warp, const Move& move, std::uint8_t* out, std::ptrdiff_t row_stride) {
-    if (move.is_transposed()) return move_transposed(in, warp, move, out, row_stride);
-    for (int y = 0; y < warp.height; ++y) {
+void move_pixels(const Picture& in, const Warp& warp, const Move& move, int first, int last, std::uint8_t* out) {
+    if (move.is_transposed()) return move_transposed(in, warp, move, first, last, out);
+    for (int y = first; y < last; ++y, out += static_cast<std::ptrdiff_t>(warp.width) * in.channels) {
         const int source = border_index(warp.border, move.y0 + move.yy * y, in.height);
-        std::uint8_t* const to = out + y * row_stride;
-        if (source < 0) fill_pixels(warp, in.channels, 0, warp.width, to);
-        else move_row(in, warp, in.data + source * in.row_stride, move.x0, move.xx, warp.width, to);
+        if (source < 0) fill_pixels(warp, in.channels, 0, warp.width, out);
+        else move_row(in, warp, in.data + source * in.row_stride, move.x0, move.xx, warp.width, out);
     }
 }
 
@@ -195,6 +193,7 @@ bool tables_are_plain(const std::uint8_t* tables, int channels) {
 }
 
 void replace_levels(const std::uint8_t* in, const std::uint8_t* tables, int width, int channels, std::uint8_t* out) {
+    if (tables == nullptr) return kernels().copy_bytes(in, width * channels, out);
     bool shared = true;
     for (int c = 1; c < channels; ++c) shared = shared && std::memcmp(tables, tables + 256 * c, 256) == 0;
     if (shared) return kernels().lookup(in, tables, width * channels, out);

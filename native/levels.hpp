@@ -22,10 +22,10 @@ struct Move {
 // False where the warp moves pixels to other places than whole ones.
 bool as_move(const Warp& warp, Move& move);
 
-// Carries out a move into `out`, rows of `row_stride` bytes.
-void move_pixels(const Picture& in, const Warp& warp, const Move& move, std::uint8_t* out, std::ptrdiff_t row_stride);
+// Rows [first, last) of what a move makes, packed one after another.
+void move_pixels(const Picture& in, const Warp& warp, const Move& move, int first, int last, std::uint8_t* out);
 
-// Replaces the levels of `width` pixels by tables, channels x 256; in place or not.
+// Replaces the levels of `width` pixels by tables, channels x 256, or copies them where there are none.
 void replace_levels(const std::uint8_t* in, const std::uint8_t* tables, int width, int channels, std::uint8_t* out);
 bool tables_are_plain(const std::uint8_t* tables, int channels);  // every level stays
 

@@ -296,33 +296,39 @@ void Renderer::whiten(const float* rows, std::size_t count, const Program& progr
     for (Buffer* buffer : {&whitened_, &planes_}) buffer->trim(kKeptMemory);
 }
 
-// Packed levels that are moved and replaced, and stay levels.
+// Packed levels that are moved and replaced, and stay levels. What is moved goes by stripes that stay in the caches, and
+// are whole cache lines of the result; what stays in its place is one long row, if there are no gaps.
 Status Renderer::run_levels(const Picture& in, const Warp* warp, const Points& points, const Slot* slot, Picture& out, Buffer& memory) {
+    constexpr int kStripe = 64;
     const int height = warp != nullptr ? warp->height : in.height, width = warp != nullptr ? warp->width : in.width;
     const int channels = in.channels;
-    if (slot != nullptr) {
-        out = in;
-        out.row_stride = static_cast<std::ptrdiff_t>(width) * channels;
-        out.data = static_cast<const std::uint8_t*>(slot->data);
-        out.width = width;
-        out.height = height;
-        out.held = {0, 0, width, height};
-    } else {
-        out = new_levels(height, width, channels, memory);
-    }
-    auto* const pixels = const_cast<std::uint8_t*>(out.data);
-    std::uint8_t tables[256 * kMaxChannels];
-    points.make_tables(tables);
-    const bool plain = tables_are_plain(tables, channels);
+    const std::ptrdiff_t row_bytes = static_cast<std::ptrdiff_t>(width) * channels;
+    out = in;
+    out.width = width;
+    out.height = height;
+    out.held = {0, 0, width, height};
+    out.row_stride = row_bytes;
+    const std::size_t bytes = checked_product(static_cast<std::size_t>(row_bytes), static_cast<std::size_t>(height));
+    if (bytes > static_cast<std::size_t>(1) << 30) return Status::fail(Fault::too_large, "a picture of " + describe(height, width) + " is too large");
+    auto* const pixels = slot != nullptr ? static_cast<std::uint8_t*>(slot->data) : memory.reserve<std::uint8_t>(bytes);
+    out.data = pixels;
+    std::uint8_t made[256 * kMaxChannels];
+    points.make_tables(made);
+    const std::uint8_t* const tables = tables_are_plain(made, channels) ? nullptr : made;
     Move move{};
-    if (warp != nullptr && as_move(*warp, move)) move_pixels(in, *warp, move, pixels, out.row_stride);
-    for (int y = 0; y < height; ++y) {
-        std::uint8_t* const to = pixels + y * out.row_stride;
-        const std::uint8_t* const from = warp != nullptr ? to : in.data + y * in.row_stride;
-        if (!plain) replace_levels(from, tables, width, channels, to);
-        else if (from != to) std::memcpy(to, from, static_cast<std::size_t>(width) * static_cast<std::size_t>(channels));
+    if (warp != nullptr && as_move(*warp, move)) {
+        auto* const stripe = stripe_.reserve<std::uint8_t>(static_cast<std::size_t>(row_bytes) * kStripe);
+        for (int y = 0; y < height; y += kStripe) {
+            const int lines = std::min(kStripe, height - y);
+            move_pixels(in, *warp, move, y, y + lines, stripe);
+            replace_levels(stripe, tables, lines * width, channels, pixels + y * row_bytes);
+        }
+    } else if (in.row_stride == row_bytes) {
+        replace_levels(in.data, tables, height * width, channels, pixels);
+    } else {
+        for (int y = 0; y < height; ++y) replace_levels(in.data + y * in.row_stride, tables, width, channels, pixels + y * row_bytes);
     }
-    points.paint(pixels, out.row_stride, height, width);
+    points.paint(pixels, row_bytes, height, width);
     return Status::ok();
 }
 

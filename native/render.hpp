@@ -37,7 +37,7 @@ private:
     LevelsResizeMemory levels_;
     Head::Memory head_;
     Points::Memory points_;
-    Buffer decoded_, oriented_, gray_, planes_, packed_, samples_, whitened_;
+    Buffer decoded_, oriented_, gray_, planes_, packed_, samples_, stripe_, whitened_;
     Buffer intermediate_[2];
 };
 

@@ -52,7 +52,7 @@ Status shrink(const Picture& in, const Warp& warp, int width, int height, Sample
         SeparableRows rows(in, resize, memory.separable);
         const std::size_t plane = checked_product(padded, static_cast<std::size_t>(lines));
         auto* const memory_f32 = memory.shrunk.reserve<float>(checked_product(plane, static_cast<std::size_t>(in.channels)));
-        for (int line = 0; line < lines; ++line) rows.planes(line, {memory_f32 + static_cast<std::size_t>(line) * padded, plane});
+        for (int line = 0; line < lines; ++line) rows.planes(line, {memory_f32 + static_cast<std::size_t>(line) * padded, static_cast<std::ptrdiff_t>(plane)});
         out.data = reinterpret_cast<std::uint8_t*>(memory_f32);
         out.row_stride = static_cast<std::ptrdiff_t>(padded * sizeof(float));
         out.plane_stride = static_cast<std::ptrdiff_t>(plane * sizeof(float));
@@ -69,7 +69,7 @@ Status shrink(const Picture& in, const Warp& warp, int width, int height, Sample
         SeparableRows rows(in, resize, memory.separable);
         std::vector<float> row(padded);
         for (int line = 0; line < lines; ++line) {
-            rows.planes(line, {row.data(), padded});
+            rows.planes(line, {row.data(), static_cast<std::ptrdiff_t>(padded)});
             k.round_to_u8(row.data(), columns, pixels + static_cast<std::size_t>(line) * pitch);
         }
     }

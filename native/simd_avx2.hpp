@@ -252,6 +252,8 @@ struct Vec {
     };
     static B load_bytes(const std::uint8_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
     static void store_bytes(std::uint8_t* p, B v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v.v); }
+    // Past the caches; `p` is aligned.
+    static void stream_bytes(std::uint8_t* p, B v) { _mm256_stream_si256(reinterpret_cast<__m256i*>(p), v.v); }
     static B min(B a, B b) { return {_mm256_min_epu8(a.v, b.v)}; }
     static B max(B a, B b) { return {_mm256_max_epu8(a.v, b.v)}; }
     struct Table {

@@ -249,6 +249,8 @@ struct Vec {
     };
     static B load_bytes(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
     static void store_bytes(std::uint8_t* p, B v) { _mm512_storeu_si512(p, v.v); }
+    // Past the caches; `p` is aligned.
+    static void stream_bytes(std::uint8_t* p, B v) { _mm512_stream_si512(reinterpret_cast<__m512i*>(p), v.v); }
     static B min(B a, B b) { return {_mm512_min_epu8(a.v, b.v)}; }
     static B max(B a, B b) { return {_mm512_max_epu8(a.v, b.v)}; }
     struct Table {

@@ -181,6 +181,7 @@ struct Vec {
     using B = std::uint8_t;
     static B load_bytes(const std::uint8_t* p) { return *p; }
     static void store_bytes(std::uint8_t* p, B v) { *p = v; }
+    static void stream_bytes(std::uint8_t* p, B v) { *p = v; }
     static B min(B a, B b) { return a < b ? a : b; }
     static B max(B a, B b) { return a > b ? a : b; }
     struct Table {
