@@ -187,7 +187,9 @@ PAIRS = (
     Pair("PoissonNoise", lambda: [feed.PoissonNoise(photons=(20, 200))], lambda a: a.ShotNoise(p=1)),
     Pair("SaltAndPepper", lambda: [feed.SaltAndPepper(share=(0.01, 0.06))], lambda a: a.SaltAndPepper(p=1)),
     Pair(
-        "Downscale", lambda: [feed.Downscale(factor=(0.25, 0.25), antialias=False)], lambda a: a.Downscale(scale_range=(0.25, 0.25), p=1)
+        "Downscale",
+        lambda: [feed.Downscale(factor=(0.25, 0.25), antialias=False)],
+        lambda a: a.Downscale(scale_range=(0.25, 0.25), p=1),
     ),
     Pair(
         "JpegCompression",
