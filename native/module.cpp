@@ -3,6 +3,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
@@ -93,6 +94,9 @@ struct PyRecords {
         for (nb::object& owner : other.owners) owners.push_back(std::move(owner));
         other.owners.clear();
     }
+
+    // The part of its file that a record is: offset and length, which is negative for the whole file.
+    std::pair<std::int64_t, std::int64_t> range(std::size_t i) { return {at(i).range.offset, at(i).range.length}; }
 
     // The part of its file that each record is.
     void set_ranges(Array<std::int64_t, 1> offsets, Array<std::int64_t, 1> lengths) {
@@ -661,6 +665,7 @@ NB_MODULE(_native, m) {
         .def("set_buffer", &PyRecords::set_buffer, "index"_a, "data"_a)
         .def("set_fault", &PyRecords::set_fault, "index"_a, "message"_a)
         .def("adopt", &PyRecords::adopt, "other"_a, "positions"_a)
+        .def("range", &PyRecords::range, "index"_a)
         .def("set_ranges", &PyRecords::set_ranges, "offsets"_a, "lengths"_a)
         .def("set_array", &PyRecords::set_array, "index"_a, "array"_a)
         .def("set_rows", &PyRecords::set_rows, "arrays"_a, "indices"_a)

@@ -31,11 +31,16 @@ from .skew import (
 )
 from .sources.arrays import arrays as arrays
 from .sources.base import Source as Source
+from .sources.coco import coco as coco
 from .sources.folder import folder as folder
+from .sources.hub import hub as hub
+from .sources.keras_dataset import keras_dataset as keras_dataset
 from .sources.pairs import pairs as pairs
 from .sources.parts import concat as concat
 from .sources.shards import shards as shards
 from .sources.table import table as table
+from .sources.voc import voc as voc
+from .sources.yolo import yolo as yolo
 from .spec import register as register
 from .statistics import (
     Covariance as Covariance,

@@ -4,11 +4,14 @@ from .arrays import (
     arrays as arrays,
 )
 from .base import Source as Source
+from .coco import coco as coco
 from .files import Files as Files
 from .folder import (
     Folder as Folder,
     folder as folder,
 )
+from .hub import hub as hub
+from .keras_dataset import keras_dataset as keras_dataset
 from .listed import Listed as Listed
 from .pairs import (
     Pairs as Pairs,
@@ -22,3 +25,5 @@ from .parts import (
 )
 from .shards import shards as shards
 from .table import table as table
+from .voc import voc as voc
+from .yolo import yolo as yolo

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,8 +16,11 @@ from imagefeed.stored import MOST_CHANNELS
 from imagefeed.targets import Label, Numbers, Targets, checked, named, take
 
 
-def arrays(images: NDArray[Any], targets: Any = None, *, classes: Sequence[str] = ()) -> Arrays:
+def arrays(images: Any, targets: Any = None, *, classes: Sequence[str] = ()) -> Arrays | Chunked:
     """A source of the pictures in one array, which is used where it is and not copied.
+
+    Of a file `.npy`, or an array that NumPy mapped into memory, only the pages of the pictures that are wanted are
+    read, by the native threads. Of an array that is stored in chunks (h5py, Zarr), one picture is read after another.
 
         >>> import numpy as np
         >>> from imagefeed import arrays
@@ -24,7 +28,8 @@ def arrays(images: NDArray[Any], targets: Any = None, *, classes: Sequence[str] 
         Arrays(10 records of 32x32x3, uint8)
 
     Args:
-        images: uint8 or float32 (n, height, width, channels), or (n, height, width) for gray; levels from 0 to 255.
+        images: uint8 or float32 (n, height, width, channels), or (n, height, width) for gray; levels from 0 to 255. An
+            array, the path of a file `.npy`, or an object of h5py or Zarr.
         targets: What goes with each picture: an array with a leading axis of n, one of `Label`, `MultiLabel`, `Value`,
             `Mask`, `Boxes`, `Keypoints` and `Image`, or a dict of several by name.
         classes: The names of the classes, if the targets are class numbers.
@@ -32,6 +37,10 @@ def arrays(images: NDArray[Any], targets: Any = None, *, classes: Sequence[str] 
     Raises:
         SourceError: The arrays have a shape or dtype that cannot be used, or there is another number of targets.
     """
+    if isinstance(images, str | os.PathLike):
+        return MappedFile(os.fspath(images), targets, classes)  # pyright: ignore[reportUnknownArgumentType]
+    if hasattr(images, "chunks"):
+        return Chunked(images, targets, classes)
     return Arrays(images, targets, classes)
 
 
@@ -40,26 +49,13 @@ class Arrays(Source):
 
     in_memory = True
 
-    def __init__(self, images: NDArray[Any], targets: Any, classes: Sequence[str]) -> None:
-        images = np.asarray(images)
-        if images.dtype.name not in ("uint8", "float32"):
-            raise SourceError(
-                f"arrays: images are {images.dtype}; expected uint8 or float32 levels from 0 to 255, "
-                "as by images.astype('float32')"
-            )
-        if images.ndim == 3:
-            images = images[..., None]
-        if images.ndim != 4 or 0 in images.shape:
-            shape = "x".join(map(str, images.shape))
-            raise SourceError(
-                f"arrays: images have shape {shape}; expected (n, height, width, channels), none of them 0"
-            )
-        if images.shape[-1] > MOST_CHANNELS:
-            raise SourceError(f"arrays: images have {images.shape[-1]} channels; at most {MOST_CHANNELS} can be used")
-        self._images = np.ascontiguousarray(images)
-        self._targets = checked("arrays(targets=)", targets, len(images))
+    def __init__(self, images: Any, targets: Any, classes: Sequence[str]) -> None:
+        given: NDArray[Any] = np.asarray(images)
+        _check(given.shape, given.dtype)
+        self._images: NDArray[Any] = np.ascontiguousarray(given if given.ndim == 4 else given[..., None])
+        self._targets = checked("arrays(targets=)", targets, len(given))
         self.classes = tuple(classes)
-        self.color = "gray" if images.shape[-1] == 1 else "rgb"
+        self.color = "gray" if self._images.shape[-1] == 1 else "rgb"
 
     def __len__(self) -> int:
         return len(self._images)
@@ -92,3 +88,77 @@ class Arrays(Source):
             if values.ndim == 1 and values.dtype.kind in "iu":
                 return values[indices].astype(np.int64)
         return None
+
+
+class MappedFile(Arrays):
+    """The array of a file `.npy`, mapped into memory. It travels to another process as the name of the file."""
+
+    def __init__(self, path: str, targets: Any, classes: Sequence[str]) -> None:
+        try:
+            images = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{path}: cannot be read as an array ({error})") from error
+        super().__init__(images, targets, classes)
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return MappedFile, (self._path, self._targets, self.classes)
+
+
+class Chunked(Source):
+    """The pictures of an array that is stored in chunks, read when they are wanted.
+
+    Args:
+        images: What has `shape`, `dtype`, and gives a picture for an index.
+        targets: As for `arrays`.
+        classes: As for `arrays`.
+    """
+
+    def __init__(self, images: Any, targets: Any, classes: Sequence[str]) -> None:
+        _check(tuple(images.shape), np.dtype(images.dtype))
+        self._images = images
+        self._whole = Arrays(np.zeros((images.shape[0], 1, 1, 1), np.uint8), targets, classes)  # all but the pictures
+        self.classes = tuple(classes)
+        self._channels = 1 if len(images.shape) == 3 else int(images.shape[-1])
+        self.color = "gray" if self._channels == 1 else "rgb"
+
+    def __len__(self) -> int:
+        return int(self._images.shape[0])
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self._images.shape[1:]))
+        return f"Chunked({len(self)} records of {shape}, {self._images.dtype})"
+
+    @property
+    def channels(self) -> int:
+        return self._channels
+
+    def names(self, indices: Ints) -> list[str]:
+        return self._whole.names(indices)
+
+    def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
+        rows: list[int] = indices.tolist()
+        for place, row in enumerate(rows):
+            picture = np.asarray(self._images[row])
+            records.set_array(place, np.ascontiguousarray(picture.reshape(*picture.shape[:2], -1)))
+        return ()
+
+    def targets(self, indices: Ints) -> Targets:
+        return self._whole.targets(indices)
+
+    def class_indices(self, indices: Ints) -> Ints | None:
+        return self._whole.class_indices(indices)
+
+
+def _check(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise SourceError unless an array of this shape and dtype holds pictures."""
+    if dtype.name not in ("uint8", "float32"):
+        raise SourceError(
+            f"arrays: images are {dtype}; expected uint8 or float32 levels from 0 to 255, "
+            "as by images.astype('float32')"
+        )
+    if len(shape) not in (3, 4) or 0 in shape:
+        given = "x".join(map(str, shape))
+        raise SourceError(f"arrays: images have shape {given}; expected (n, height, width, channels), none of them 0")
+    if len(shape) == 4 and shape[-1] > MOST_CHANNELS:
+        raise SourceError(f"arrays: images have {shape[-1]} channels; at most {MOST_CHANNELS} can be used")

@@ -267,14 +267,17 @@ def _identity(file: str, records: _native.Records, row: int, content: bool) -> b
     if not file:
         data = records.bytes(row)
         return _digest(data) if data else b""
+    offset, length = records.range(row)  # of a file that holds many pictures, each is a part
     try:
         if content:
             with open(file, "rb") as opened:
-                return _digest(opened.read())
+                opened.seek(offset)
+                return _digest(opened.read(length))
         found = os.stat(file)
     except OSError:
         return b""
-    return os.fsencode(f"{os.path.abspath(file)}\0{found.st_size}\0{found.st_mtime_ns}\0{found.st_ino}")
+    part = "" if length < 0 else f"\0{offset}\0{length}"
+    return os.fsencode(f"{os.path.abspath(file)}\0{found.st_size}\0{found.st_mtime_ns}\0{found.st_ino}{part}")
 
 
 def _digest(data: bytes) -> bytes:

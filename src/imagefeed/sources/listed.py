@@ -49,7 +49,8 @@ class Listed(Source):
         return len(self.pictures)
 
     def __repr__(self) -> str:
-        return f"{self._title[:-1]}, {self._summary()})"
+        start = self._title if self._title.endswith("()") else f"{self._title[:-1]}, )"
+        return f"{start[:-1]}{self._summary()})"
 
     def names(self, indices: Ints) -> list[str]:
         return self.pictures.names(indices)
