@@ -25,6 +25,10 @@ from .loader import (
 from .materializing import materialize as materialize
 from .pipeline import Pipeline as Pipeline
 from .report import Report as Report
+from .serving import (
+    attach as attach,
+    detach as detach,
+)
 from .skew import (
     Finding as Finding,
     check_model as check_model,

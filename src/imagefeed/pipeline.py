@@ -15,6 +15,7 @@ from imagefeed.errors import SpecError
 from imagefeed.spec import load, register, save
 from imagefeed.transforms.base import Transform
 from imagefeed.transforms.compose import check_transform
+from imagefeed.types import Layout, Size
 from imagefeed.variables import Variable
 
 
@@ -95,6 +96,112 @@ class Pipeline:
                 as `steps[2].Rotate.degrees`.
         """
         return load(path, cls)
+
+    def to_keras(self, *, seed: int | None = None, name: str | None = None) -> Any:
+        """The pipeline as a Keras layer, from pictures to what a model takes; on any of Keras's backends.
+
+        In training it is random, by a generator of its own; else it is that of `deterministic()`. Its statistics are
+        weights that are not trained. It can be compiled, exported, and saved with its model; `import
+        imagefeed.adapters.keras` before such a model is loaded.
+
+            >>> import keras, imagefeed as feed
+            >>> pipeline = feed.Pipeline([feed.RandomResizedCrop((24, 24)), feed.Normalize.preset("imagenet")])
+            >>> model = keras.Sequential([pipeline.to_keras(seed=0), keras.layers.GlobalAveragePooling2D()])
+            >>> model(feed.read(tiny_jpeg)[None]).shape
+            (1, 3)
+
+        Args:
+            seed: Of the generator; None for another one every time.
+            name: The layer's name.
+
+        Returns:
+            A keras.layers.Layer; it takes (n, height, width, channels), uint8 or floats in 0..255, and gives float32,
+            or the compute dtype of a policy of mixed precision.
+
+        Raises:
+            SpecError: A step is a Python function.
+        """
+        from imagefeed.adapters.keras import Preprocess
+
+        return Preprocess(self, seed=seed, name=name)
+
+    def to_torch(self, *, layout: Layout = "nchw") -> Any:
+        """The pipeline as a torch.nn.Module, for the front of a model: it can be compiled, moved and saved.
+
+        In training mode it is random, by torch's own generator; in evaluation mode it is `deterministic()`. Its
+        statistics are buffers.
+
+            >>> import torch, imagefeed as feed
+            >>> pipeline = feed.Pipeline([feed.RandomResizedCrop((24, 24)), feed.Normalize.preset("imagenet")])
+            >>> module = pipeline.to_torch().eval()
+            >>> image = torch.from_numpy(feed.read(tiny_jpeg)).permute(2, 0, 1)
+            >>> module(image[None]).shape
+            torch.Size([1, 3, 24, 24])
+
+        Args:
+            layout: The order of the axes of what comes in, uint8 or floats in 0..255, and of what goes out, float32.
+
+        Raises:
+            SpecError: A step is a Python function.
+        """
+        from imagefeed.adapters.torch import Preprocess
+
+        return Preprocess(self, layout)
+
+    def to_jax(self) -> Any:
+        """The pipeline as a pure JAX function `preprocess(images, key=None)`.
+
+        With a key it is random; without one it is that of `deterministic()`.
+
+            >>> import jax, imagefeed as feed
+            >>> pipeline = feed.Pipeline([feed.RandomResizedCrop((24, 24)), feed.Rescale(1 / 255)])
+            >>> preprocess = jax.jit(pipeline.to_jax())
+            >>> preprocess(feed.read(tiny_jpeg)[None], jax.random.key(0)).shape
+            (1, 24, 24, 3)
+
+        Returns:
+            A function of pictures (n, height, width, channels), uint8 or floats in 0..255, that gives float32.
+
+        Raises:
+            SpecError: A step is a Python function.
+        """
+        from imagefeed.adapters.jax import to_jax
+
+        return to_jax(self)
+
+    def to_onnx(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        layout: Layout = "nhwc",
+        size: Size | None = None,
+        channels: int = 3,
+    ) -> None:
+        """Write what the pipeline does at serving, `deterministic()`, as an ONNX file of opset 17.
+
+        Its input "pictures" is uint8 (n, height, width, channels); its output "prepared" is float32.
+
+            >>> import onnxruntime, imagefeed as feed
+            >>> pipeline = feed.Pipeline([feed.Resize((24, 24)), feed.Normalize.preset("imagenet")])
+            >>> pipeline.to_onnx(photo_folder / "prepare.onnx", layout="nchw")
+            >>> session = onnxruntime.InferenceSession(photo_folder / "prepare.onnx")
+            >>> session.run(None, {"pictures": feed.read(tiny_jpeg)[None]})[0].shape
+            (1, 3, 24, 24)
+
+        Args:
+            path: Where to.
+            layout: The order of the axes of what comes out.
+            size: Height and width of the pictures that come in; None for any. Where it is known the file holds the
+                weights of a resize, and needs no 64-bit floats.
+            channels: Of the pictures.
+
+        Raises:
+            SpecError: A step is a Python function.
+            PlanError: The size of the result depends on the picture's.
+        """
+        from imagefeed.adapters.onnx import to_onnx
+
+        to_onnx(self, path, layout=layout, size=size, channels=channels)
 
     def stages(self, start: int = 0) -> tuple[Stage, ...]:
         """The pipeline, from a step on, cut after every Python function, whose result has a size that only it knows.

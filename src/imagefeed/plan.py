@@ -125,7 +125,7 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int, key
     passes: list[Pass] = []
     final = sizes
     for one in passes_of(ops):
-        finished = _finished(one, final, len(records))
+        finished = finish(one, final, len(records))
         passes.append(finished)
         final = finished.warp.size if finished.warp is not None else final
     _check_units(passes[-1].ops, final, records)
@@ -202,7 +202,7 @@ def passes_of(ops: Sequence[tuple[Step, Op]]) -> list[Pass]:
     return passes
 
 
-def _finished(one: Pass, sizes: Ints, count: int) -> Pass:
+def finish(one: Pass, sizes: Ints, count: int) -> Pass:
     """The pass, whose input has the given sizes, with its arrays in the form that a plan promises."""
     warp = one.warp
     if warp is not None:

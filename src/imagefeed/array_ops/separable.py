@@ -86,7 +86,7 @@ def axis_weights(
     center = scale[:, None] * (xp.arange(count, dtype=dtype) + 0.5) + offset[:, None]
     stretch = xp.clip(xp.abs(scale), 1.0, math.inf)[:, None] if antialias else xp.ones_like(scale)[:, None]
     support = stretch * SUPPORT[interpolation]
-    center = _nearby(center, support + 1.0, length, border, xp)
+    center = _nearby(center, support + 1.0, xp.asarray(length, dtype=dtype), border, xp)
     copies = copies if border is not None else 0
     taps = xp.arange(-copies * length, (copies + 1) * length, dtype=dtype)
     values = _KERNELS[interpolation]((taps + 0.5 - center[:, :, None]) / stretch[:, :, None], xp)
@@ -114,12 +114,12 @@ def copies_needed(reach: float, border: Border | None) -> int:
             return math.ceil(2.0 * reach)
 
 
-def _nearby(center: Array, reach: Array, length: int, border: Border | None, xp: Namespace) -> Array:
+def _nearby(center: Array, reach: Array, length: Array, border: Border | None, xp: Namespace) -> Array:
     """The center that reads the same as one far outside."""
     if border == "wrap":
         return center - xp.floor(center / length) * length
     if border == "reflect":
-        return center - xp.floor(center / (2 * length) + 0.25) * (2 * length)
+        return center - xp.floor(center / (length * 2.0) + 0.25) * (length * 2.0)
     if border is None:
         return center
     return xp.minimum(xp.maximum(center, -reach), reach + length)
@@ -127,11 +127,11 @@ def _nearby(center: Array, reach: Array, length: int, border: Border | None, xp:
 
 def _folded(values: Array, length: int, border: Border | None, copies: int, xp: Namespace) -> Weights:
     """The weights of a picture and its continuations, (n, count, (2 copies + 1) length), as those of the picture."""
+    if border is None:
+        return values, xp.zeros_like(xp.sum(values, axis=-1))
     parts = [values[:, :, k * length : (k + 1) * length] for k in range(2 * copies + 1)]
     middle = parts[copies]
     inside = xp.sum(middle, axis=-1)
-    if border is None:
-        return middle, xp.zeros_like(inside)
     if border == "constant":
         return middle, 1.0 - inside
     if border == "replicate":

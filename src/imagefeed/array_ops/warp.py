@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from imagefeed.types import Array, Namespace, Size
 
 Floats: TypeAlias = NDArray[np.float64]
 
+Bound: TypeAlias = Size | Literal["input"]
+
 # Kernels that overshoot, whose results are clipped after each axis.
 CLIPPED = ("bicubic", "lanczos")
 
@@ -34,15 +36,15 @@ class Route:
         size: Height and width of the result; None for those of the input.
         aligned: Whether it neither turns nor slants; None where that is so for some records.
         columns_first: Of an aligned warp that overshoots: which axis comes first; None as above.
-        smaller: The largest height and width of the smaller picture that an unaligned warp reads; None where
-            it reads the picture itself.
+        smaller: The largest height and width of the smaller picture that an unaligned warp reads, or "input" for
+            those of the input; None where it reads the picture itself.
         copies: How often an aligned warp's border continues the picture, along y and x.
     """
 
     size: Size | None
     aligned: bool | None
     columns_first: bool | None
-    smaller: Size | None
+    smaller: Bound | None
     copies: tuple[int, int]
 
 
@@ -141,7 +143,10 @@ def _aligned(matrix: Array, xp: Namespace) -> Array:
 
 def _target(images: Array, way: Route, xp: Namespace) -> tuple[Any, Any]:
     """Height and width of the result."""
-    return way.size if way.size is not None else tuple(dims(images, xp)[1:3])  # type: ignore[return-value]
+    if way.size is not None:
+        return way.size
+    _, height, width, _ = dims(images, xp)
+    return height, width
 
 
 def _nearest(images: Array, op: Warp, way: Route, xp: Namespace) -> Array:
@@ -183,8 +188,7 @@ def _upright(images: Array, op: Warp, way: Route, xp: Namespace) -> Array:
         return resample(images, y, x, op.fill, xp)
     if way.columns_first is not None:
         return resample_clipped(images, y, x, op.fill, columns_first=way.columns_first, xp=xp)
-    size = known.asarray([[height, width]], dtype=m.dtype)
-    first = xp.asarray(_columns_first(m, size, known))[:, None, None, None]
+    first = xp.asarray(_columns_first(m, _pair((height, width), m.dtype, known), known))[:, None, None, None]
     columns, rows = (resample_clipped(images, y, x, op.fill, columns_first=one, xp=xp) for one in (True, False))
     return xp.where(first, columns, rows)
 
@@ -199,7 +203,7 @@ def _turned(images: Array, op: Warp, way: Route, xp: Namespace, *, eight_bit: bo
 
 
 def _shrunk(
-    images: Array, op: Warp, size: tuple[Any, Any], bound: Size, xp: Namespace, *, eight_bit: bool
+    images: Array, op: Warp, size: tuple[Any, Any], bound: Bound, xp: Namespace, *, eight_bit: bool
 ) -> tuple[Array, Array, tuple[Array, Array]]:
     """The pictures at about the resolution that their warps need, the matrices for that, and their sizes.
 
@@ -207,16 +211,37 @@ def _shrunk(
     """
     known, m = namespace_of(op.matrix, xp), op.matrix
     _, full_height, full_width, channels = dims(images, xp)
-    target = known.asarray([[size[0], size[1]]], dtype=m.dtype)
     full = [known.asarray(n, dtype=m.dtype) for n in (full_height, full_width)]
-    height, width = _smaller(m, target, full[0], full[1], known)
-    height, width = known.clip(height, 1.0, float(bound[0])), known.clip(width, 1.0, float(bound[1]))
-    options = {"interpolation": "bilinear", "border": None, "antialias": True, "copies": 0, "xp": known}
-    y = axis_weights(full[0] / height, height * 0.0, bound[0], full_height, **options)  # type: ignore[arg-type]
-    x = axis_weights(full[1] / width, width * 0.0, bound[1], full_width, **options)  # type: ignore[arg-type]
+    height, width = _smaller(m, _pair(size, m.dtype, known), full[0], full[1], known)
+    if bound == "input":
+        bound = full_height, full_width
+    else:
+        height, width = known.clip(height, 1.0, float(bound[0])), known.clip(width, 1.0, float(bound[1]))
+    y, x = (
+        axis_weights(
+            whole / part,
+            part * 0.0,
+            count,
+            length,
+            interpolation="bilinear",
+            border=None,
+            antialias=True,
+            copies=0,
+            xp=known,
+        )
+        for whole, part, count, length in (
+            (full[0], height, bound[0], full_height),
+            (full[1], width, bound[1], full_width),
+        )
+    )
     small = resample(images, y, x, 0.0, xp)
     if eight_bit and channels in (1, 3):
         small = xp.astype(to_levels(small, xp), images.dtype)
     scale = known.stack([width / full[1], height / full[0], known.ones_like(width)], axis=-1)
-    sizes = tuple(xp.asarray(known.astype(n, known.int64))[:, None, None] for n in (height, width))
-    return small, m * scale[:, :, None], sizes  # type: ignore[return-value]
+    bottom, right = (xp.asarray(known.astype(n, known.int64))[:, None, None] for n in (height, width))
+    return small, m * scale[:, :, None], (bottom, right)
+
+
+def _pair(size: tuple[Any, Any], dtype: Any, xp: Namespace) -> Array:
+    """Height and width, known or not, as floats (1, 2)."""
+    return xp.stack([xp.reshape(xp.asarray(side, dtype=dtype), (1,)) for side in size], axis=-1)

@@ -1,0 +1,54 @@
+"""A pipeline as a pure JAX function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from imagefeed.errors import SpecError
+from imagefeed.inmodel import InModel
+from imagefeed.pipeline import Pipeline
+from imagefeed.types import Array
+
+jax: Any = import_module("jax")
+jnp: Any = jax.numpy
+
+
+class JaxNamespace:
+    """jax.numpy, in whose place it stands as an array API namespace.
+
+    Where JAX holds no 64-bit numbers, its 32-bit ones stand for them; and products of matrices are computed in full,
+    since pictures would be rounded to less than their levels otherwise.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(jnp, name)
+
+    @property
+    def float64(self) -> Any:
+        return jax.dtypes.canonicalize_dtype("float64")
+
+    @property
+    def int64(self) -> Any:
+        return jax.dtypes.canonicalize_dtype("int64")
+
+    def matmul(self, a: Array, b: Array) -> Array:
+        return jnp.matmul(a, b, precision="highest")
+
+
+def to_jax(pipeline: Pipeline) -> Callable[..., Array]:
+    """The pipeline as a function of pictures and a key: see `Pipeline.to_jax`."""
+    random, fixed = InModel(pipeline), InModel(pipeline.deterministic())
+    xp = JaxNamespace()
+
+    def preprocess(images: Array, key: Array | None = None) -> Array:
+        images = jnp.asarray(images)
+        if images.ndim != 4:
+            raise SpecError(f"to_jax: got pictures of shape {images.shape}; expected (n, height, width, channels)")
+        if key is None:
+            return fixed(images, None, xp)
+        numbers = jax.random.uniform(key, (images.shape[0], random.count), dtype=xp.float64)
+        return random(images, numbers, xp)
+
+    return preprocess
