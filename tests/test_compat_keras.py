@@ -505,7 +505,7 @@ def test_random_functions(name, arguments) -> None:
 @pytest.mark.parametrize(("low", "high"), [(0, 255), (0, 1), (-20, 230), (3, 600), (7, 7)])
 def test_brightness_and_images(scale, low, high) -> None:
     image = (IMAGES[0] / np.float32(255) * (high - low) + low).astype(np.float32)
-    for factor in (0.3, 1.0, 1.7):
+    for factor in (0, 0.3, 1.0, 1.7, *np.random.default_rng(0).uniform(0, 3, 20).tolist()):
         made = (module.apply_brightness_shift(image.copy(), factor, scale) for module in (ours, theirs))
         np.testing.assert_array_equal(*made)
     for channels in (1, 3):

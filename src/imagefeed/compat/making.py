@@ -13,7 +13,7 @@ from imagefeed import _native
 from imagefeed.compat.affine import BORDERS, FillMode, by_scipy, cast_like_scipy
 from imagefeed.compat.defaults import DataFormat
 from imagefeed.compat.draws import Draws, Floats, Ranges, draws, still
-from imagefeed.compat.effects import apply_brightness_shift, shift_channels
+from imagefeed.compat.effects import brighten, shift_channels
 from imagefeed.compat.geometry import continuous, cropped, flipped, identity, index_matrices
 from imagefeed.compat.pictures import Ints, Pictures
 from imagefeed.compat.standardize import Standardization
@@ -240,21 +240,24 @@ def _splines(recipe: Recipe, batch: Images, matrices: Floats) -> Images:
         done = by_scipy(image, matrices[k], size=size, fill_mode=recipe.fill_mode, cval=recipe.cval, order=recipe.order)
         return done if recipe.data_format == "channels_last" else done.transpose(2, 0, 1)
 
-    return np.stack(in_parallel(warp, range(len(batch)))) if len(batch) else batch
+    return np.stack(_each(warp, range(len(batch)), batch)) if len(batch) else batch
 
 
 def _shift_brightness(recipe: Recipe, batch: Images, factors: Floats) -> Images:
-    def shift(k: int) -> Images:
-        return apply_brightness_shift(batch[k], float(factors[k]), scale=False, data_format=recipe.data_format)
+    if len(batch) == 0 or batch[:1].nbytes < _LARGE:
+        return brighten(batch, factors, recipe.data_format) if len(batch) else batch
 
-    return np.stack(in_parallel(shift, range(len(batch)))) if len(batch) else batch
+    def shift(k: int) -> Images:
+        return brighten(batch[k : k + 1], factors[k : k + 1], recipe.data_format)
+
+    return np.concatenate(_each(shift, range(len(batch)), batch))
 
 
 def _call(function: Callable[[Images], Any], batch: Images) -> Images:
     """A user's function on every picture; all that it returns must have one shape, which may be another than before."""
     if len(batch) == 0:
         return batch
-    made = [np.asarray(one) for one in in_parallel(function, batch)]
+    made = [np.asarray(one) for one in _each(function, batch, batch)]
     other = next((one for one in made if one.shape != made[0].shape), None)
     if other is not None:
         raise ValueError(
@@ -268,13 +271,15 @@ def _standardize(last: Standardization, batch: Images) -> None:
     if last.whitens or batch[:1].nbytes < _LARGE:
         last.apply(batch)
     else:
-        in_parallel(lambda k: last.apply(batch[k : k + 1]), range(len(batch)))
+        _each(lambda k: last.apply(batch[k : k + 1]), range(len(batch)), batch)
 
 
 def _channels_last(recipe: Recipe, image: Images) -> Images:
     return image if recipe.data_format == "channels_last" else image.transpose(1, 2, 0)
 
 
-def in_parallel(function: Callable[[Any], T], items: Any) -> list[T]:
-    """The function of every item, in order, by the threads for Python."""
+def _each(function: Callable[[Any], T], items: Any, batch: Images) -> list[T]:
+    """The function of every item, in order; by the threads for Python where the pictures of a batch are worth it."""
+    if batch[:1].nbytes < _LARGE:
+        return [function(item) for item in items]
     return list(workers().python.map(function, items))

@@ -49,4 +49,6 @@ class Covariance:
             squares, left = np.linalg.eigh(rows @ rows.T)
             vectors = rows.T @ (left / np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny)))
         factors = np.sqrt(self._count) / (np.sqrt(np.maximum(squares, 0.0)) + epsilon)
-        return ((vectors * factors) @ vectors.T).astype(np.float32)
+        vectors *= np.sqrt(factors)
+        half = vectors.astype(np.float32)  # what is returned has no more digits
+        return half @ half.T
