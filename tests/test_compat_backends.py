@@ -31,19 +31,19 @@ LINES = """
     model.compile(keras.optimizers.SGD(0.0), "mae", metrics=[Sum()])
     generator = ImageDataGenerator(rotation_range=20, horizontal_flip=True, rescale=1 / 255, validation_split=0.25)
     options = {"batch_size": 4, "seed": 1, "ignore_class_split": True}
-    for shuffle in (True, False):
-        for workers, processes in ((1, False), (4, False), (2, True)):
-            train = generator.flow(images, labels, shuffle=shuffle, subset="training", **options)
-            check = generator.flow(images, labels, shuffle=shuffle, subset="validation", **options)
-            for one in (train, check):
-                one.workers, one.use_multiprocessing, one.max_queue_size = workers, processes, 5
-            for fit_shuffles in (True, False):
-                history = model.fit(train, validation_data=check, epochs=2, verbose=0, shuffle=fit_shuffles).history
-                assert history["sum"] == [2.0**count - 2**4] * 2, history
-                assert history["val_sum"] == [2.0**4 - 1] * 2, history
-            assert model.evaluate(check, verbose=0, return_dict=True)["sum"] == 2.0**4 - 1
-            assert model.predict(check, verbose=0).shape == (4, 1)
-            assert len(train) == 4 and [len(train[k][1]) for k in range(4)] == [4, 4, 4, 3]
+    for shuffle, workers, processes, fit_shuffles in (
+        (True, 1, False, True), (True, 4, False, False), (False, 2, True, True), (True, 2, True, True)
+    ):
+        train = generator.flow(images, labels, shuffle=shuffle, subset="training", **options)
+        check = generator.flow(images, labels, shuffle=shuffle, subset="validation", **options)
+        for one in (train, check):
+            one.workers, one.use_multiprocessing, one.max_queue_size = workers, processes, 5
+        history = model.fit(train, validation_data=check, epochs=2, verbose=0, shuffle=fit_shuffles).history
+        assert history["sum"] == [2.0**count - 2**4] * 2, history
+        assert history["val_sum"] == [2.0**4 - 1] * 2, history
+        assert model.evaluate(check, verbose=0, return_dict=True)["sum"] == 2.0**4 - 1
+        assert model.predict(check, verbose=0).shape == (4, 1)
+        assert len(train) == 4 and [len(train[k][1]) for k in range(4)] == [4, 4, 4, 3]
     by_hand = generator.flow(images, labels, **options)
     seen = 0.0
     for k, (x, y) in enumerate(by_hand):

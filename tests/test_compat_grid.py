@@ -72,7 +72,7 @@ def batches(module: Any, arguments: dict[str, Any], by_number: bool, flow: Any, 
 
 
 def agree(arguments: dict[str, Any], by_number: bool, flow: Any, fitted: np.ndarray) -> None:
-    """Labels, shapes and dtypes exactly; pixels within 0.05 of a gray level in the mean, and 1 at most."""
+    """Labels, shapes and dtypes exactly; pixels within 0.001 of a gray level in the mean, 0.02 at most."""
     made, wanted = (batches(module, arguments, by_number, flow, fitted) for module in (ours, theirs))
     assert len(made) == len(wanted) > 0
     gaps = []
@@ -85,8 +85,8 @@ def agree(arguments: dict[str, Any], by_number: bool, flow: Any, fitted: np.ndar
         assert (images.shape, images.dtype, labels.dtype) == (other.shape, other.dtype, its.dtype)
         gaps.append(np.abs(images.astype(np.float64) - other).ravel() / level)
     gaps = np.concatenate(gaps)
-    assert gaps.max() <= 1, (arguments, gaps.max())
-    assert gaps.mean() <= 0.05, (arguments, gaps.mean())
+    assert gaps.max() <= 0.02, (arguments, gaps.max())
+    assert gaps.mean() <= 0.001, (arguments, gaps.mean())
 
 
 @pytest.mark.parametrize("seed", range(80))
