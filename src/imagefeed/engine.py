@@ -255,7 +255,8 @@ class Engine:
     def _finish_missing(self, group: Group, found: Found, damaged: Sequence[int]) -> None:
         """Wait for what the cache does not have; what it has but damaged is read now."""
         if self.keeper is not None:
-            self.keeper.damaged += len(damaged)
+            for row in damaged:
+                self.keeper.note_damaged(found.keys[row])
         self._read_missing(group, np.array(damaged, np.int64))
         for rows, part in group.missing:
             self.finish_fetch(part)
@@ -266,8 +267,8 @@ class Engine:
         """Bring a group to where the cache has it: make what is missing, and let the masks follow."""
         if group.missing:
             with self.meter.span("cache", sum(len(rows) for rows, _ in group.missing)):
-                for number, (rows, part) in enumerate(group.missing):
-                    self._make_missing(group, keeper, rows, part, epoch, again=number > 0)
+                for rows, part in group.missing:
+                    self._make_missing(group, keeper, rows, part, epoch)
                 # What has been made is JPEG perhaps, whose headers have yet to be read.
                 wait(self.pool.fetch(group.records, (), self.most_pixels), group.stopped)
         if keeper.point.before.steps:
@@ -275,7 +276,7 @@ class Engine:
         group.missing.clear()
         group.kept = True
 
-    def _make_missing(self, group: Group, keeper: Keeper, rows: Ints, part: Group, epoch: int, *, again: bool) -> None:
+    def _make_missing(self, group: Group, keeper: Keeper, rows: Ints, part: Group, epoch: int) -> None:
         """Make what the cache does not have, keep it, and put it into the group."""
         found, channels = group.found, self._channels(group)
         if found is None:
@@ -294,7 +295,7 @@ class Engine:
         good = [k for k in range(len(rows)) if k not in part.errors]
         for k, value in self._spread(seal, good, group).items():
             row = int(rows[k])
-            keeper.keep(found.keys[row], value, again=again)
+            keeper.keep(found.keys[row], value)
             group.records.set_sealed(row, value, False)
         group.errors |= {int(rows[k]): error for k, error in part.errors.items()}
 

@@ -59,7 +59,7 @@ class Isolated:
             while (batch := self._ask("next", number)) is not None:
                 yield batch
         finally:
-            if self.alive:
+            if self.alive and not self._worker.connection.closed:  # as at the interpreter's end
                 self._ask("close", number)
 
     def report(self) -> Report:

@@ -50,6 +50,7 @@ class Keeper:
         self.hits = 0
         self.misses = 0
         self.damaged = 0
+        self._to_replace: set[bytes] = set()
         self._source = source
         self._cache = cache
         self.store = open_store(cache)
@@ -78,7 +79,7 @@ class Keeper:
             try:
                 sizes[row] = records.set_sealed(row, value, self.store.checked)
             except ValueError:  # damaged so that not even its header can be read
-                self.damaged += 1
+                self.note_damaged(keys[row])
                 missing.append(row)
         self.hits += len(keys) - len(missing)
         self.misses += len(missing)
@@ -91,10 +92,16 @@ class Keeper:
         data = np.frombuffer(_jpeg(value[HEADER:].reshape(size), self._cache.quality), np.uint8)
         return sealed("jpeg", size, source, np.concatenate([np.zeros(HEADER, np.uint8), data]))
 
-    def keep(self, key: bytes, value: Bytes, *, again: bool) -> None:
-        """Keep a value; in place of a damaged one, if it is made again."""
-        if key and again and isinstance(self.store, FolderStore):
+    def note_damaged(self, key: bytes) -> None:
+        """What the cache has under a key is damaged: what is made now takes its place."""
+        self.damaged += 1
+        self._to_replace.add(key)
+
+    def keep(self, key: bytes, value: Bytes) -> None:
+        """Keep a value, in place of a damaged one if there is one."""
+        if key in self._to_replace and isinstance(self.store, FolderStore):
             self.store.replace(key, value)
+            self._to_replace.discard(key)
         elif key:
             self.store.put(key, value)
 

@@ -7,10 +7,10 @@ import queue
 import signal
 import sys
 import threading
-import weakref
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from multiprocessing.util import Finalize
 from typing import Any
 
 from imagefeed import _native
@@ -37,13 +37,12 @@ class Worker:
         self.connection, theirs = context.Pipe()
         self._what = what
         self._parent = os.getpid()
-        self._process = context.Process(
-            target=_begin, args=(serve, os.getpid(), theirs, arguments), name="imagefeed", daemon=True
-        )
+        self._process = context.Process(target=_begin, args=(serve, os.getpid(), theirs, arguments), name="imagefeed")
         self._process.start()
         theirs.close()
-        # Whoever drops the last reference ends the process.
-        self._end = weakref.finalize(self, _finish, self._process, self.connection, os.getpid())
+        # Whoever drops the last reference ends the process; and the interpreter's end, before multiprocessing waits for
+        # it. (A daemon would be ended too, but could not have processes of its own.)
+        self._end = Finalize(self, _finish, args=(self._process, self.connection), exitpriority=10)
 
     @property
     def pid(self) -> int:
@@ -97,11 +96,9 @@ def _begin(serve: Callable[..., None], parent: int, connection: Connection, argu
         return  # nobody is there any more
 
 
-def _finish(process: Any, connection: Connection, parent: int) -> None:
+def _finish(process: Any, connection: Connection) -> None:
     """End a process: its connection is closed, which it takes for the end."""
     connection.close()
-    if parent != os.getpid():
-        return  # it is another one's
     process.join(_GRACE)
     if process.is_alive():
         process.kill()
