@@ -50,6 +50,7 @@ from .statistics import (
     Covariance as Covariance,
     Statistics as Statistics,
 )
+from .streaming import Stream as Stream, StreamLoader as StreamLoader
 from .targets import (
     Boxes as Boxes,
     Image as Image,

@@ -148,7 +148,7 @@ class Loader(Feeding):
         self.batch_size = batch_size
         self.seed = seed
         self.layout: Layout = layout
-        self.dtype: Dtype = _dtype_of(pipeline, dtype)
+        self.dtype: Dtype = dtype_of(pipeline, dtype)
         self.threads = available_cores() if threads == "auto" else threads
         self.bad = BadRecords()
         """The pictures that could not be read since the current epoch began; `bad.save("bad.csv")` writes them down."""
@@ -582,7 +582,7 @@ def _told(groups: Iterator[list[Portion]], source: Source) -> Iterator[list[Port
     return ahead(tell(), _TOLD_AHEAD)
 
 
-def _dtype_of(pipeline: Pipeline, dtype: Dtype | None) -> Dtype:
+def dtype_of(pipeline: Pipeline, dtype: Dtype | None) -> Dtype:
     units = len(pipeline) > 0 and pipeline.steps[-1].role == "units"
     if dtype == "uint8" and units:
         raise SpecError(
