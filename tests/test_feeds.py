@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
 
@@ -153,6 +154,42 @@ def test_torch_trains(loader) -> None:
         seen += len(images)
     assert seen == 90
     assert torch.isfinite(loss)
+
+
+def test_lightning_takes_it(loader) -> None:
+    lightning = pytest.importorskip("lightning")
+    torch = pytest.importorskip("torch")
+
+    class Model(lightning.LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(48, 2))
+            self.seen = 0
+
+        def training_step(self, batch, number):
+            images, labels = batch
+            self.seen += len(images)
+            return torch.nn.functional.cross_entropy(self.head(images), labels)
+
+        def configure_optimizers(self):
+            return torch.optim.SGD(self.parameters(), 0.01)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's own
+        quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+        trainer = lightning.Trainer(max_epochs=1, accelerator="cpu", enable_model_summary=False, **quiet)
+        model = Model()
+        trainer.fit(model, loader().torch())
+    assert model.seen == 90
+
+
+def test_accelerate_takes_it(loader, expected) -> None:
+    accelerate = pytest.importorskip("accelerate")
+    data = pytest.importorskip("torch.utils.data")
+    prepared = accelerate.Accelerator(cpu=True).prepare(data.DataLoader(loader().torch(), batch_size=None))
+    for (images, labels), (wanted, numbers) in zip(prepared, expected, strict=True):
+        assert np.array_equal(images.permute(0, 2, 3, 1).numpy(), wanted)
+        assert labels.tolist() == numbers.tolist()
 
 
 @pytest.mark.skipif(not find_spec("torch"), reason="torch is not installed")
