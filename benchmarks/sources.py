@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import pandas
+import pandas as pd
 from PIL import Image
 
 import imagefeed as feed
@@ -31,7 +31,7 @@ LEAST = {"table": 0.95, "parquet": 1.0, "shards": 1.0, "coco": 0.95, "hub": 0.95
 def sources(photos: Path, scratch: Path) -> dict[str, feed.Source]:
     folder = feed.folder(photos)
     files, names = [Path(file) for file in folder.files], [folder.classes[k] for k in folder.labels]
-    frame = pandas.DataFrame({"image": [str(file) for file in files], "kind": names})
+    frame = pd.DataFrame({"image": [str(file) for file in files], "kind": names})
     frame.assign(image=[file.read_bytes() for file in files]).to_parquet(scratch / "all.parquet")
     with tarfile.open(scratch / "all.tar", "w") as tar:
         for k, (file, name) in enumerate(zip(files, names, strict=True)):
