@@ -29,7 +29,7 @@ def model(name: str = "model", *layers: object, **attributes: object) -> SimpleN
     return SimpleNamespace(name=name, layers=list(layers), **attributes)
 
 
-RESCALING = model("efficientnetb0", layer("InputLayer"), layer("Rescaling"), layer("Conv2D"))
+RESCALING = model("efficientnetb0", layer("InputLayer"), layer("Rescaling", scale=1 / 255), layer("Conv2D"))
 RESNET = model("resnet50", layer("InputLayer"), layer("Conv2D"))
 
 
@@ -65,6 +65,14 @@ def test_a_model_that_rescales_inside_is_fed_levels(photographs) -> None:
     assert kinds(nested, photographs, Rescale(1 / 255)) == ["rescaled twice"]
 
 
+def test_a_layer_that_takes_0_to_1_asks_for_no_levels(photographs) -> None:
+    unit = layer("Rescaling", scale=2.0, offset=-1.0), layer("Normalization", mean=np.array([0.5, 0.4, 0.4]))
+    for inside in unit:
+        assert kinds(model("mine", layer("InputLayer"), inside), photographs, Rescale(1 / 255)) == []
+    levels = layer("Normalization", mean=np.array([[[[123.7, 116.3, 103.5]]]]))
+    assert kinds(model("mine", layer("InputLayer"), levels), photographs, Rescale(1 / 255)) == ["rescaled twice"]
+
+
 def test_values_from_0_to_1_into_a_model_from_caffe(photographs) -> None:
     (finding,) = check_model(RESNET, Pipeline([SIZE, Rescale(1 / 255)]), photographs)
     assert finding.kind == "range"
@@ -97,6 +105,9 @@ def test_statistics_of_other_pictures(photographs) -> None:
     assert kinds(model(), photographs, Rescale(1 / 255), Normalize(own)) == ["statistics"]
     each = Statistics.fit(photographs, Pipeline([SIZE]), per="pixel")
     assert kinds(model(), photographs, Normalize(each)) == []
+    whiten = feed.Whiten(Statistics.fit(photographs, Pipeline([SIZE]), whiten="zca", rank=9, memory=50_000_000))
+    assert kinds(model(), photographs, whiten) == []
+    assert kinds(model(), photographs, Rescale(1 / 255), whiten) == ["statistics"]
 
 
 def test_another_size_and_channels_last_or_first(photographs) -> None:

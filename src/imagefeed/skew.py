@@ -29,8 +29,6 @@ _SAMPLE = 64
 _TOLERANCE = 0.12
 # Statistics that were measured on such pictures leave a mean of 0 and a deviation of 1; of a sample, nearly.
 _MEAN, _STD = 0.5, (0.5, 2.0)
-# Layers of Keras that are a line. (Their classes are known by name, so that nothing is imported to look for them.)
-_LINES = ("Rescaling", "Normalization")
 # So far from the input, in layers, a model may normalize.
 _NEAR = 6
 
@@ -151,7 +149,7 @@ def _expectation(model: Any, expects: str | Normalize | None) -> tuple[Line | No
     if hasattr(model, "pretrained_cfg"):
         return _of_normalize(Normalize.from_timm(model)), False
     layers = list(_layers(model))
-    if any(type(layer).__name__ in _LINES for layer in layers[:_NEAR]):
+    if any(map(_takes_levels, layers[:_NEAR])):
         return LEVELS, True
     for name in (str(getattr(part, "name", "")) for part in (model, *layers) if hasattr(part, "layers")):
         found = PRESETS.get("keras/" + re.sub(r"_[\d.]+_\d+$|[_-]", "", name.lower()))
@@ -165,6 +163,15 @@ def _layers(model: Any) -> Iterator[Any]:
     for layer in cast("list[Any]", getattr(model, "layers", [])):
         yield layer
         yield from _layers(layer)
+
+
+def _takes_levels(layer: Any) -> bool:
+    """Whether a layer of Keras turns levels into a model's units. (Known by its name: nothing is imported for that.)"""
+    if type(layer).__name__ == "Rescaling":
+        return float(np.abs(np.asarray(layer.scale)).max()) < 0.1
+    # Of values from 0 to 1 the mean would be below 1.
+    mean = getattr(layer, "mean", None) if type(layer).__name__ == "Normalization" else None
+    return mean is not None and float(np.abs(np.asarray(mean)).max()) > 2.0
 
 
 def _of_normalize(step: Normalize) -> Line:
@@ -255,10 +262,15 @@ def _advice(line: Line) -> str:
 
 def _statistics(units: list[Transform], given: _Line | None, pictures: Floats) -> Iterator[Finding]:
     """Whether what was measured is of pictures like these."""
-    measured = [s for step in units if isinstance(step, Normalize | Whiten) and (s := step.statistics) is not None]
-    if given is None or not measured or not _whole(measured[-1]):
+    last = units[-1] if units else None
+    if isinstance(last, Whiten):
+        line = _Line.of(units[:-1])
+        made = None if line is None else _centered(line(pictures), last.statistics)
+    else:
+        fitted = any(isinstance(step, Normalize) and _whole(step.statistics) for step in units)
+        made = given(pictures) if given is not None and fitted else None
+    if made is None:
         return
-    made = given(pictures)
     axes = tuple(range(made.ndim - 1))
     mean, std = float(abs(made.mean(axis=axes)).max()), float(made.std())
     if mean < _MEAN and _STD[0] < std < _STD[1]:
@@ -270,8 +282,16 @@ def _statistics(units: list[Transform], given: _Line | None, pictures: Floats) -
     yield Finding(kind="statistics", problem=f"{problem}, not 0 and 1", advice=advice)
 
 
-def _whole(statistics: Statistics) -> bool:
-    return statistics.mean is not None and statistics.std is not None
+def _whole(statistics: Statistics | None) -> bool:
+    return statistics is not None and statistics.mean is not None and statistics.std is not None
+
+
+def _centered(values: Floats, statistics: Statistics) -> Floats | None:
+    """What statistics that belong to these values would make of them: a mean of 0 and a deviation of 1."""
+    mean, std = statistics.mean, statistics.std
+    if mean is None or std is None or mean.shape != values.shape[1:]:
+        return None
+    return (values - mean) / np.where(std == 0.0, 1.0, std)
 
 
 def _shape(model: Any, pictures: Floats) -> Iterator[Finding]:
