@@ -424,6 +424,8 @@ struct PyJob {
     }
 
     bool wait(int milliseconds) {
+        // Whoever lets go of the lock may wait for it for as long as another thread plans.
+        if (job->is_done()) return true;
         const nb::gil_scoped_release unlocked;
         return job->wait(std::chrono::milliseconds(milliseconds));
     }

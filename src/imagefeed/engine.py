@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 T = TypeVar("T")
 
+# Values of small batches that are rendered by one call: beginning one, and waking threads for it, takes as long as some ten
+# pictures of 32x32 do.
+RENDERED_TOGETHER = 1 << 20
 _PLAN_FAULT = 4
 _DAMAGED_FAULT = 5
 _NUMPY_DTYPES: dict[Dtype, type[np.generic]] = {
@@ -199,17 +202,39 @@ class Engine:
             parts.append(FinalPart(one.name, one.records, native, dtype, layout, one.channels))
         return Final(group, size, parts)
 
-    def render(self, final: Final, first: int, portion: Portion) -> Rendering:
-        """Begin to render a portion of a group, whose records stand there from `first` on, into a batch."""
+    def together(self, final: Final, portions: Sequence[Portion]) -> int:
+        """How many of some portions of a group, from the first on, are best rendered by one call."""
+        values = sum(int(np.prod(final.size)) * part.channels for part in final.parts)
+        most = RENDERED_TOGETHER // max(1, values)
+        taken, records = 1, len(portions[0].records)
+        for portion in portions[1:]:
+            records += len(portion.records)
+            if records > most:
+                break
+            taken += 1
+        return taken
+
+    def render(self, final: Final, first: int, portions: Sequence[Portion]) -> list[Rendering]:
+        """Begin to render portions of a group, whose records stand there from `first` on, into a batch each."""
+        ends = np.cumsum([0, *(len(portion.records) for portion in portions)])
+        count = int(ends[-1])
         made: list[tuple[str, NDArray[Any], _native.Job]] = []
-        count = len(portion.records)
         for part in final.parts:
             shape = (*final.size, part.channels) if part.layout == "nhwc" else (part.channels, *final.size)
             dtype = np.dtype(_NUMPY_DTYPES[part.dtype])
             size = count * int(np.prod(shape)) * dtype.itemsize
             array = self.memory.take(size).view(dtype).reshape(count, *shape)
             made.append((part.name, array, self.pool.render(part.records, part.program, first, array)))
-        return Rendering(final.group, first, portion, made)
+        return [
+            Rendering(
+                final.group,
+                first + int(begin),
+                portion,
+                [(name, array[begin:end], job) for name, array, job in made],
+                first,
+            )
+            for portion, begin, end in zip(portions, ends, ends[1:], strict=False)
+        ]
 
     def finish_render(self, rendering: Rendering) -> Batch:
         """Wait for a batch. Its bad records are left out and listed."""
@@ -219,7 +244,9 @@ class Engine:
         for _, _, job in rendering.made:
             wait(job)
             for k, kind, message in job.faults():
-                row = rendering.first + k
+                row = rendering.job_first + k
+                if row not in rows:
+                    continue
                 if kind == _PLAN_FAULT and row not in errors:
                     raise PlanError(f"{self._name(group, row)}: {message}")
                 errors.setdefault(row, DecodeError(self._name(group, row), message))
@@ -490,12 +517,14 @@ class Final:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A batch that is being rendered: a portion of a group from `first` on, in an array for every part."""
+    """A batch that is being rendered: a portion of a group from `first` on, in an array for every part. The jobs may be
+    those of several batches; their records stand in the group from `job_first` on."""
 
     group: Group
     first: int
     portion: Portion
     made: list[tuple[str, NDArray[Any], _native.Job]]
+    job_first: int
 
 
 def _functions(count: int) -> Functions:

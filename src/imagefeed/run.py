@@ -18,6 +18,11 @@ from imagefeed.engine import Batch, Engine, Group, Rendering
 from imagefeed.order import Portion
 
 
+# What is rendered by one call may be many small batches. Several calls are ahead then, so that the native threads have work
+# while the next records are planned.
+CALLS_AHEAD = 4
+
+
 class Run:
     """One pass over some batches, computed ahead of whoever takes them."""
 
@@ -81,9 +86,9 @@ class Run:
             self._state.notify_all()
             return item
 
-    def _put(self, item: Rendering | BaseException) -> None:
+    def _put(self, *items: Rendering | BaseException) -> None:
         with self._state:
-            self._ready.append(item)
+            self._ready.extend(items)
             self._state.notify_all()
 
     def _wait_for_room(self) -> bool:
@@ -126,12 +131,15 @@ class Run:
     def _render_group(self, group: Group, portions: Sequence[Portion]) -> bool:
         self._engine.finish_fetch(group)
         final = self._engine.finish_plan(group, self._epoch)
-        first = 0
-        for portion in portions:
+        first, left = 0, list(portions)
+        while left:
+            count = self._engine.together(final, left)
+            self._ahead = max(self._ahead, CALLS_AHEAD * count)
             if not self._wait_for_room():
                 return False
-            self._put(self._engine.render(final, first, portion))
-            first += len(portion.records)
+            self._put(*self._engine.render(final, first, left[:count]))
+            first += sum(len(portion.records) for portion in left[:count])
+            del left[:count]
         return True
 
 
