@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 T = TypeVar("T")
 
-# Values of small batches that are rendered by one call: beginning one, and waking threads for it, takes as long as some ten
-# pictures of 32x32 do.
+# Values of small batches that are rendered by one call: beginning one, and waking threads for it, takes as long as
+# some ten pictures of 32x32 do.
 RENDERED_TOGETHER = 1 << 20
 _PLAN_FAULT = 4
 _DAMAGED_FAULT = 5

@@ -17,9 +17,8 @@ import numpy as np
 from imagefeed.engine import Batch, Engine, Group, Rendering
 from imagefeed.order import Portion
 
-
-# What is rendered by one call may be many small batches. Several calls are ahead then, so that the native threads have work
-# while the next records are planned.
+# What is rendered by one call may be many small batches. Several calls are ahead then, so that the native threads have
+# work while the next records are planned.
 CALLS_AHEAD = 4
 
 
