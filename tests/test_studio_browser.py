@@ -3,7 +3,6 @@
 With IMAGEFEED_SCREENSHOTS=FOLDER the pictures for the documentation are left there.
 """
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,17 +15,15 @@ import pytest
 import imagefeed as feed
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-NEEDED = ("playwright", "starlette", "uvicorn", "skimage")
-missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
-if missing:
-    pytest.skip(f"not installed: {', '.join(missing)}", allow_module_level=True)
 if CHROMIUM is None:
     pytest.skip("there is no Chromium on this machine: apt-get install chromium", allow_module_level=True)
+for name in ("playwright", "starlette", "uvicorn", "skimage"):
+    pytest.importorskip(name, reason=f"{name} is not installed: pip install 'imagefeed[test]'")
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
 
-from imagefeed.cli.photographs import write_photographs
-from imagefeed.studio import Studio
+from imagefeed.cli.photographs import write_photographs  # noqa: E402
+from imagefeed.studio import Studio  # noqa: E402
 
 QUIET = [
     "--no-sandbox",

@@ -55,8 +55,9 @@ def costs(
 ) -> list[dict[str, Any]]:
     """Milliseconds a picture for reading and showing it, and how much more each step costs.
 
-    Each is what a pipeline takes with the step at its end, less what it takes without, the quickest of a few times each. Steps that fuse
-    cost next to nothing, and a crop at the beginning less than nothing: what is cut off need not be decoded.
+    Each is what a pipeline takes with the step at its end, less what it takes without, the quickest of a few times.
+    Steps that fuse cost next to nothing, and a crop at the beginning less than nothing: what is cut off need not be
+    decoded.
     """
     result: list[dict[str, Any]] = []
     last = 0.0

@@ -1,0 +1,81 @@
+"""Figures in the documentation, from the files that the benchmarks wrote.
+
+A page says `{{ rate affine imagefeed }}`, `{{ ratio affine keras }}`, `{{ plot affine }}` or `{{ speed }}`; a name that
+is in no file ends the build.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+TOKEN = re.compile(r"\{\{ (\w+)((?: [\w-]+)*) \}\}")
+RESULTS = PROJECT / "benchmarks" / "results" / "latest.json"
+
+
+def on_page_markdown(markdown: str, **kwargs: Any) -> str:
+    """What MkDocs calls for every page."""
+    return filled(markdown, json.loads(RESULTS.read_text("utf-8")))
+
+
+def filled(markdown: str, results: dict[str, Any]) -> str:
+    """The text with its figures."""
+    makers = {"rate": rate, "ratio": ratio, "plot": plot, "speed": speed}
+    return TOKEN.sub(lambda found: makers[found[1]](results, *found[2].split()), markdown)
+
+
+def rates(results: dict[str, Any], job: str, system: str) -> list[float]:
+    """Pictures a second, in every round."""
+    return [one["rate"] for one in results["jobs"][job]["systems"][system]["rounds"]]
+
+
+def rate(results: dict[str, Any], job: str, system: str) -> str:
+    """The median of pictures a second."""
+    return f"{median(rates(results, job, system)):,.0f}"
+
+
+def ratio(results: dict[str, Any], job: str, peer: str) -> str:
+    """How many times a peer's rate ours is: the median of the rounds."""
+    pairs = zip(rates(results, job, "imagefeed"), rates(results, job, peer), strict=True)
+    return f"{median(ours / theirs for ours, theirs in pairs):.1f}"
+
+
+def speed(results: dict[str, Any]) -> str:
+    """The whole table of a measured run, without its heading."""
+    return str(_benchmark("render_tables").page(results)).partition("\n")[2].lstrip()
+
+
+def plot(results: dict[str, Any], job: str) -> str:
+    """Bars of pictures a second, as an SVG that takes the page's colors."""
+    system_named = _benchmark("systems").system_named
+    found = results["jobs"][job]["systems"]
+    names = [name for name, one in found.items() if one.get("rounds")]
+    most = max(median(rates(results, job, name)) for name in names)
+    rows: list[str] = []
+    for k, name in enumerate(names):
+        value = median(rates(results, job, name))
+        y, width = 26 * k, 330 * value / most
+        weight = ' font-weight="bold"' if name.startswith("imagefeed") else ""
+        color = "#2b6cb0" if name.startswith("imagefeed") else "#9aa5b1"
+        title = system_named(name).title.split(":")[0].replace("&", "&amp;")[:46]
+        rows.append(f'<text x="300" y="{y + 16}" text-anchor="end"{weight}>{title}</text>')
+        rows.append(f'<rect x="308" y="{y + 3}" width="{width:.0f}" height="18" fill="{color}"/>')
+        rows.append(f'<text x="{314 + width:.0f}" y="{y + 16}">{value:,.0f}</text>')
+    head = f'<svg viewBox="0 0 720 {26 * len(names)}" role="img" aria-label="Pictures a second" '
+    style = 'font-size="13" fill="currentColor" xmlns="http://www.w3.org/2000/svg">'
+    return head + style + "".join(rows) + "</svg>"
+
+
+def _benchmark(name: str) -> Any:
+    """A module of the benchmarks, which import each other by their bare names."""
+    folder = str(PROJECT / "benchmarks")
+    if folder not in sys.path:  # MkDocs puts the path back after it has loaded a hook
+        sys.path.insert(0, folder)
+    return import_module(name)
