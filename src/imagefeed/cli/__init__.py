@@ -1,4 +1,4 @@
-"""The command line: `imagefeed check`, `preview`, `studio`, `stats`, `show`, `materialize`, `cache`, `demo`."""
+"""The command line: one command a module, in one style."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from rich.markup import escape
 
 from imagefeed._version import __version__
 from imagefeed.cli import cache, console
+from imagefeed.cli.bench import bench
 from imagefeed.cli.check import check
 from imagefeed.cli.copies import materialize
 from imagefeed.cli.demo import demo
+from imagefeed.cli.migrate import migrate
 from imagefeed.cli.preview import preview
 from imagefeed.cli.saved import show, stats
 from imagefeed.cli.studio import studio
@@ -56,6 +58,10 @@ app.command(
         "imagefeed materialize photos more-photos --pipeline train:pipeline --format png",
     )
 )(materialize)
+app.command(
+    epilog=_examples("imagefeed bench photos", "imagefeed bench photos --pipeline pipeline.safetensors --json")
+)(bench)
+app.command(epilog=_examples("imagefeed migrate train.py", "imagefeed migrate train.py > pipeline.py"))(migrate)
 app.command(epilog=_examples("imagefeed demo", "imagefeed demo photos --epochs 60 -o photos-demo"))(demo)
 
 app.command(
