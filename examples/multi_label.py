@@ -40,6 +40,5 @@ model = keras.Sequential(
 )
 model.compile(keras.optimizers.Adam(0.005), "binary_crossentropy")
 history = model.fit(feed.Loader(photos, pipeline, batch_size=16, seed=7), epochs=options.epochs, verbose=2).history
-print(
-    f"{len(photos)} pictures, {len(photos.classes)} classes: loss {history['loss'][0]:.4f} to {history['loss'][-1]:.4f}"
-)
+losses = history["loss"]
+print(f"{len(photos)} pictures, {len(photos.classes)} classes: loss {losses[0]:.4f} to {losses[-1]:.4f}")
