@@ -1,9 +1,10 @@
 """How fast each source is beside a folder of the same photographs.
 
-    python benchmarks/sources.py --photos FOLDER [--out sources.json] [--rounds 7]
+    python benchmarks/sources.py --photos FOLDER [--out sources.json] [--rounds 25]
 
 The photographs (a folder of classes) are written as every kind of source into a scratch folder; then each takes its
-turn, round after round: an epoch of random resized crops. Ratios are of the same round, and their medians are given.
+turn, round after round: an epoch of random resized crops. Ratios are of the same round; medians and
+quartiles are given.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=25)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         loaders = {
@@ -96,8 +97,7 @@ def main() -> None:
         ratios = sorted(one[name] / one["folder"] for one in rounds)
         result[name] = {
             "of_folder": statistics.median(ratios),
-            "lowest": ratios[0],
-            "highest": ratios[-1],
+            "quartiles": [ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]],
             "least": LEAST[name],
             "images_per_second": statistics.median(one[name] for one in rounds),
         }

@@ -1,4 +1,4 @@
-"""The Python of the pages about statistics, presets and saving, run as it stands there."""
+"""The Python of the pages about sources, statistics, presets and saving, run as it stands there."""
 
 import re
 
@@ -7,8 +7,10 @@ import pytest
 from PIL import Image
 
 
-@pytest.mark.parametrize("page", ["statistics", "presets", "saving"])
+@pytest.mark.parametrize("page", ["sources", "statistics", "presets", "saving"])
 def test_the_code_of_a_page_runs(page, project, tmp_path, monkeypatch, data, capsys) -> None:
+    for needed in ("pandas", "torch", "jax") if page == "sources" else ():
+        pytest.importorskip(needed)
     monkeypatch.chdir(tmp_path)
     for kind in ("cats", "dogs"):
         (tmp_path / "photos" / kind).mkdir(parents=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from imagefeed import _native
 from imagefeed.checks import check_choice, fail
 from imagefeed.decode import Color
@@ -88,7 +90,7 @@ class HubPictures(Pictures):
         only = dataset.select_columns([image]).with_format(None)
         if isinstance(only.features[image], datasets.Image):
             only = only.cast_column(image, datasets.Image(decode=False))
-        self._stored = only
+        self._stored = only.with_format("arrow")  # bytes where they are mapped, and no object for each
         self._image = image
 
     def __len__(self) -> int:
@@ -98,17 +100,18 @@ class HubPictures(Pictures):
         return [f"{self._image}[{i}]" for i in indices.tolist()]
 
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
+        column = self._stored[indices.tolist()].column(0).combine_chunks()
+        parted = hasattr(column.type, "get_field_index") and column.type.num_fields > 0  # as `Image` stores it
+        columns = [column.field(name) for name in ("bytes", "path")] if parted else [column]
         paths = [""] * len(indices)
-        for place, stored in enumerate(self._stored[indices.tolist()][self._image]):
-            held = stored
-            if isinstance(stored, dict):
-                held = stored["bytes"] if stored["bytes"] is not None else stored["path"]  # pyright: ignore[reportUnknownVariableType]
-            if isinstance(held, bytes):
-                records.set_bytes(place, held)
-            elif isinstance(held, str) and held:
-                paths[place] = held
-            else:
+        for place in range(len(indices)):
+            held = next((one[place] for one in columns if one[place].is_valid), None)
+            if held is None:
                 records.set_fault(place, "the data set holds neither bytes nor a path")
+            elif "binary" in str(held.type):
+                records.set_buffer(place, np.frombuffer(held.as_buffer(), np.uint8))
+            else:
+                paths[place] = held.as_py()
         return paths
 
 
