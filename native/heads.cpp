@@ -35,6 +35,16 @@ void make_axis(int nodes, int count, bool smooth, AxisWeights& axis) {
     }
 }
 
+float* plane_row(const Picture& picture, int channel, int y) {
+    return const_cast<float*>(reinterpret_cast<const float*>(picture.data + channel * picture.plane_stride + y * picture.row_stride));
+}
+
+void scale_planes(const Picture& picture, float by) {
+    for (int c = 0; c < picture.channels; ++c)
+        for (int y = 0; y < picture.height; ++y)
+            for (int x = 0; x < picture.width; ++x) plane_row(picture, c, y)[x] *= by;
+}
+
 }  // namespace
 
 Status Head::prepare(Picture& in, JpegDecoder& decoder) {
@@ -45,6 +55,13 @@ Status Head::prepare(Picture& in, JpegDecoder& decoder) {
         case Kind::histogram: prepare_tables(in); break;
         case Kind::filter: prepare_filter(in); break;
         case Kind::remap: prepare_field(in); break;
+        case Kind::fork:
+            memory_.start = to_planes(in, 0, memory_.kept);
+            memory_.total = to_planes(memory_.start, 0, memory_.sum);  // the picture may be the sum of an earlier fork
+            scale_planes(memory_.total, *spec_.values.at(row_));
+            in = memory_.start;
+            break;
+        case Kind::join: return add_branch(in);
         case Kind::median: {
             const std::int64_t side = *spec_.numbers.at(row_);
             if (side != 1 && side != 3 && side != 5 && side != 7) return Status::fail(Fault::plan, "a median is taken of 1, 3, 5 or 7 rows");
@@ -64,6 +81,24 @@ Status Head::prepare(Picture& in, JpegDecoder& decoder) {
 void Head::row(int y, Planes out) {
     if (spec_.kind == Kind::filter) return filter_row(y, out);
     remap_row(y, out);
+}
+
+Status Head::add_branch(Picture& in) {
+    const Picture& total = memory_.total;
+    if (in.held.width() != total.width || in.held.height() != total.height || in.channels != total.channels)
+        return Status::fail(Fault::plan, "the branches of a blend leave a picture's size as it is");
+    const float weight = spec_.values.at(row_)[spec_.branch];
+    const Picture made = in.samples == Samples::planar_f32 ? in : to_planes(in, 0, memory_.planes);
+    for (int c = 0; weight != 0 && c < total.channels; ++c) {
+        for (int y = 0; y < total.height; ++y) {
+            float* const sum = plane_row(total, c, y);
+            const float* const rows[2] = {sum, plane_row(made, c, y)};
+            const float weights[2] = {1.0f, weight};
+            kernels().vertical_f32(rows, weights, 2, total.width, sum);
+        }
+    }
+    in = spec_.last ? total : memory_.start;
+    return Status::ok();
 }
 
 // ------------------------------------------------------------------------------------------------ levels

@@ -14,7 +14,8 @@ namespace imagefeed {
 class Head {
 public:
     struct Memory {
-        Buffer levels, made, work, samples, planes, row, field;
+        Buffer levels, made, work, samples, planes, row, field, kept, sum;
+        Picture start, total;  // of a fork: the picture, and the weighted sum of what became of it
         std::vector<std::uint8_t> file;
         std::vector<const float*> taps;
         std::vector<float> weights;
@@ -29,6 +30,7 @@ public:
     void row(int y, Planes out);
 
 private:
+    Status add_branch(Picture& in);
     Status prepare_jpeg(Picture& in, JpegDecoder& decoder);
     void prepare_tables(Picture& in);
     void prepare_filter(Picture& in);

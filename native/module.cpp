@@ -345,6 +345,15 @@ struct PyProgram {
     }
 
     void median(Array<std::int64_t, 1> size, Mask mask) { new_head(HeadSpec::Kind::median, mask).numbers = take(size, 1); }
+    // A picture is kept, and the weighted sum of what chains of passes make of it begun; each chain ends with a join.
+    void fork(Array<float, 2> weights) { new_head(HeadSpec::Kind::fork, {}).values = take(weights, weights.shape(1)); }
+    void join(int branch, Array<float, 2> weights, bool last) {
+        if (branch < 0 || static_cast<std::size_t>(branch) >= weights.shape(1)) throw nb::value_error("no such branch");
+        HeadSpec& head = new_head(HeadSpec::Kind::join, {});
+        head.values = take(weights, weights.shape(1));
+        head.branch = branch;
+        head.last = last;
+    }
     void jpeg(Array<std::int64_t, 1> quality, Mask mask) { new_head(HeadSpec::Kind::jpeg, mask).numbers = take(quality, 1); }
 
     void histogram(bool equalize, Array<float, 1> cutoff, Mask mask) {
@@ -695,6 +704,8 @@ NB_MODULE(_native, m) {
         .def("remap", &PyProgram::remap, "field"_a, "smooth"_a, "bilinear"_a, "border"_a, "fill"_a, "mask"_a.none())
         .def("filter", &PyProgram::filter, "kernel"_a, "separable"_a, "mask"_a.none())
         .def("median", &PyProgram::median, "size"_a, "mask"_a.none())
+        .def("fork", &PyProgram::fork, "weights"_a)
+        .def("join", &PyProgram::join, "branch"_a, "weights"_a, "last"_a)
         .def("jpeg", &PyProgram::jpeg, "quality"_a, "mask"_a.none())
         .def("histogram", &PyProgram::histogram, "equalize"_a, "cutoff"_a, "mask"_a.none())
         .def("clahe", &PyProgram::clahe, "limit"_a, "rows"_a, "columns"_a, "mask"_a.none())

@@ -66,14 +66,16 @@ struct PointSpec {
 
 // Work on a whole picture, which a pass may begin with in place of a warp.
 struct HeadSpec {
-    enum class Kind { none, remap, filter, median, histogram, clahe, jpeg } kind = Kind::none;
+    enum class Kind { none, remap, filter, median, histogram, clahe, jpeg, fork, join } kind = Kind::none;
     Active active;
-    Rows<float> values;           // remap: field; filter: kernel; histogram: cutoff; clahe: limit
+    Rows<float> values;           // remap: field; filter: kernel; histogram: cutoff; clahe: limit; fork and join: weights
     Rows<std::int64_t> numbers;   // median: side; jpeg: quality
     int rows = 0, columns = 0;    // of the field, the kernel, or the tiles
     bool smooth = false;          // remap
     bool separable = false;       // filter
     bool equalize = false;        // histogram
+    int branch = 0;               // join: which of the weights is its own
+    bool last = false;            // join: the sum goes on, and not the picture once more
     Interpolation interpolation = Interpolation::bilinear;
     Border border = Border::reflect;
     float fill = 0;

@@ -112,8 +112,8 @@ def main() -> None:
         "# Gallery",
         "",
         "Every transform: the photograph, and what became of it at low, middle and high strength, with the code",
-        "that did it and the [ops](architecture.md#ops) it lowers to. Made by `scripts/gallery`; the cat is Chelsea, by",
-        "Stéfan van der Walt (CC0), as scikit-image ships her.",
+        "that did it and the [ops](architecture.md#ops) it lowers to. Made by `scripts/gallery`; the cat is Chelsea,",
+        "by Stéfan van der Walt (CC0), as scikit-image ships her.",
     ]
     for module in sorted(found, key=lambda one: list(TITLES).index(one) if one in TITLES else len(TITLES)):
         lines += ["", f"## {TITLES.get(module, module.capitalize())}"]
@@ -122,17 +122,8 @@ def main() -> None:
             if not sys.argv[1:] or cls.__name__ in sys.argv[1:]:
                 strip(photo, drawn(transform, photo)).save(folder / f"{cls.__name__}.jpg", quality=82)
             summary = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ")
-            lines += [
-                "",
-                f"### {cls.__name__}",
-                "",
-                summary,
-                "",
-                f"`{transform!r}`  ",
-                f"lowers to: {ops(transform)}",
-                "",
-            ]
-            lines += [f"![{cls.__name__}](images/gallery/{cls.__name__}.jpg)"]
+            lines += ["", f"### {cls.__name__}", "", summary, "", f"`{transform!r}`"]
+            lines += ["", f"Lowers to: {ops(transform)}.", "", f"![{cls.__name__}](images/gallery/{cls.__name__}.jpg)"]
     (DOCS / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -121,6 +121,7 @@ from .transforms.normalize import (
     Whiten as Whiten,
 )
 from .transforms.policy import (
+    AugMix as AugMix,
     AutoAugment as AutoAugment,
     RandAugment as RandAugment,
     TrivialAugment as TrivialAugment,

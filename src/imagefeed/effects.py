@@ -181,3 +181,23 @@ class Jpeg(Effect):
 
     quality: Array
     DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(quality=np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Blend(Effect):
+    """A weighted sum of the picture and of what several chains of ops make of it. None may change its size.
+
+    Attributes:
+        branches: The ops of each chain; in a plan, its passes.
+        weights: Float (n, 1 + k): of the picture itself, and of each of the k chains.
+    """
+
+    branches: tuple[tuple[Any, ...], ...]
+    weights: Array
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(weights=np.float32)
+
+    def masked(self, mask: Array, extent: tuple[Array, Array], xp: Namespace) -> Blend:
+        """The same op, which leaves the records where `mask` (n,) is false as they are."""
+        own = xp.where(mask[:, None], self.weights[:, :1], 1.0)
+        chains = xp.where(mask[:, None], self.weights[:, 1:], 0.0)
+        return replace(self, weights=xp.concat([own, chains], axis=1))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import rng
-from imagefeed.effects import Effect
+from imagefeed.effects import Blend, Effect
 from imagefeed.errors import ImagefeedError, PlanError, SpecError
 from imagefeed.explain import op_words, step_words
 from imagefeed.footprint import aligned, footprint
@@ -188,11 +188,16 @@ def lower(steps: Sequence[Step], drawn: Sequence[Drawn], extent: Extent, xp: Nam
 
 def passes_of(ops: Sequence[tuple[Step, Op]]) -> list[Pass]:
     """Cut fused ops before every warp but the first. There is always one pass."""
-    passes = [Pass(None, ())]
     for step, op in ops:
         if isinstance(op, Host):
             where = f"steps[{step.number}].{type(step.transform).__name__}"
             raise SpecError(f"{where}: has a Python function before other ops; give it a step of its own")
+    return _cut([op for _, op in ops if not isinstance(op, Host)])
+
+
+def _cut(ops: Sequence[Warp | Pointwise]) -> list[Pass]:
+    passes = [Pass(None, ())]
+    for op in ops:
         if not isinstance(op, Warp):
             passes[-1] = Pass(passes[-1].warp, (*passes[-1].ops, op))
         elif passes[-1].warp is None and not passes[-1].ops:
@@ -214,11 +219,15 @@ def finish(one: Pass, sizes: Ints, count: int) -> Pass:
             )
         size = _array(sizes if warp.size is None else warp.size, np.int64, count)
         warp = replace(warp, matrix=matrix, size=size)
-    return Pass(warp, tuple(_finished_op(op, count) for op in one.ops))
+    after = sizes if warp is None else warp.size
+    return Pass(warp, tuple(_finished_op(op, after, count) for op in one.ops))
 
 
-def _finished_op(op: Pointwise, count: int) -> Pointwise:
+def _finished_op(op: Pointwise, sizes: Ints, count: int) -> Pointwise:
     match op:
+        case Blend():
+            branches = tuple(tuple(_finished(one, sizes, count) for one in _cut(ops)) for ops in op.branches)
+            return replace(op.in_plan(partial(_array, count=count)), branches=branches)
         case Effect():
             return op.in_plan(partial(_array, count=count))
         case ColorMatrix():

@@ -8,6 +8,7 @@ import numpy as np
 
 from imagefeed import _native
 from imagefeed.effects import (
+    Blend,
     Effect,
     Erase,
     Filter,
@@ -56,6 +57,12 @@ def program(plan: Plan, *, color: bool, dtype: Dtype, layout: Layout) -> _native
 def store(passes: Sequence[Pass], count: int, *, color: bool, dtype: Dtype, layout: Layout) -> _native.Program:
     """The native program of some passes over whole pictures; arguments as for `program`."""
     result = _native.Program(count, color)
+    _add_passes(result, passes)
+    _add_store(result, passes[-1].ops, dtype, layout)
+    return result
+
+
+def _add_passes(result: _native.Program, passes: Sequence[Pass]) -> None:
     for one in passes:
         result.begin_pass()
         if one.warp is not None:
@@ -69,9 +76,7 @@ def store(passes: Sequence[Pass], count: int, *, color: bool, dtype: Dtype, layo
                 case Effect():
                     _add_effect(result, op)
                 case Normalize() | Whiten():
-                    pass  # what is stored, below: they can only be the last ops
-    _add_store(result, passes[-1].ops, dtype, layout)
-    return result
+                    pass  # what is stored: they can only be the last ops
 
 
 def _add_store(result: _native.Program, ops: Sequence[Pointwise], dtype: Dtype, layout: Layout) -> None:
@@ -103,7 +108,7 @@ def _add_warp(result: _native.Program, warp: Warp) -> None:
     )
 
 
-def _add_effect(result: _native.Program, op: Effect) -> None:
+def _add_effect(result: _native.Program, op: Effect) -> None:  # noqa: C901 - one line an effect
     match op:
         case Hsv():
             result.hsv(op.hue, op.saturation, op.value, op.active)
@@ -124,5 +129,10 @@ def _add_effect(result: _native.Program, op: Effect) -> None:
             result.clahe(op.limit, *op.tiles, op.active)
         case Jpeg():
             result.jpeg(op.quality, op.active)
+        case Blend():
+            result.fork(op.weights)
+            for k, branch in enumerate(op.branches):
+                _add_passes(result, branch)
+                result.join(k + 1, op.weights, k + 1 == len(op.branches))
         case _:
             raise PlanError(f"{type(op).__name__} has no native form")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from imagefeed.effects import Blend
 from imagefeed.ops import Normalize, Whiten
 from imagefeed.types import Array, Namespace
 
@@ -24,9 +25,17 @@ def namespace_of(array: Array, xp: Namespace) -> Namespace:
     return np if isinstance(array, np.ndarray) else xp
 
 
+def _pass_row(one: Any, row: int) -> Any:
+    warp = None if one.warp is None else row_of(one.warp, row)
+    return type(one)(warp, tuple(row_of(op, row) for op in one.ops))
+
+
 def row_of(op: T, row: int) -> T:
     """The op of one record: its arrays have a leading axis of 1."""
     if isinstance(op, Normalize | Whiten):  # all records share their arrays
         return op
+    if isinstance(op, Blend):
+        rows = tuple(tuple(_pass_row(one, row) for one in branch) for branch in op.branches)
+        op = replace(op, branches=rows)
     arrays: dict[str, Any] = {f.name: getattr(op, f.name) for f in fields(op) if hasattr(getattr(op, f.name), "shape")}  # type: ignore[arg-type]
     return replace(op, **{name: a if a.shape[0] == 1 else a[row : row + 1] for name, a in arrays.items()})  # type: ignore[type-var]

@@ -12,7 +12,7 @@ from imagefeed.array_ops.base import row_of
 from imagefeed.array_ops.effects import effect
 from imagefeed.array_ops.levels import color_matrix, lut, normalize, whiten
 from imagefeed.array_ops.warp import Route, route, warp
-from imagefeed.effects import Effect
+from imagefeed.effects import Blend, Effect
 from imagefeed.ops import ColorMatrix, Lut, Normalize, Whiten
 from imagefeed.plan import Pass, Pointwise
 from imagefeed.types import Array, Namespace
@@ -68,9 +68,25 @@ def pointwise(images: Array, op: Pointwise, xp: Namespace) -> Array:
             return color_matrix(images, op, xp)
         case Lut():
             return lut(images, op, xp)
+        case Blend():
+            return blend(images, op, xp)
         case Effect():
             return effect(images, op, xp)
         case Normalize():
             return normalize(images, op, xp)
         case Whiten():
             return whiten(images, op, xp)
+
+
+def blend(images: Array, op: Blend, xp: Namespace) -> Array:
+    """The weighted sum of the pictures and of what each branch makes of them. Sizes must be known beforehand."""
+    weights = xp.asarray(op.weights, dtype=images.dtype)[:, :, None, None, None]
+    total = images * weights[:, 0, ...]
+    extent = np.array([images.shape[1:3]], np.float64)
+    for k, branch in enumerate(op.branches):
+        made = images
+        for one in branch:
+            way = None if one.warp is None else route(one.warp, extent)
+            made = apply(one, way, made, xp, dtype=images.dtype)
+        total = total + made * weights[:, k + 1, ...]
+    return total

@@ -61,6 +61,7 @@ from .normalize import (
     Whiten as Whiten,
 )
 from .policy import (
+    AugMix as AugMix,
     AutoAugment as AutoAugment,
     RandAugment as RandAugment,
     TrivialAugment as TrivialAugment,

@@ -8,19 +8,20 @@ has another one: so a place costs one warp, a color matrix or two, one table and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Literal, NamedTuple, get_args
 
 from imagefeed.checks import check_choice, check_number, fail
-from imagefeed.effects import Histogram
+from imagefeed.effects import Blend, Histogram
 from imagefeed.ops import Extent, Op, Warp
 from imagefeed.transforms.base import Drawn, Transform
 from imagefeed.transforms.color import MID_GRAY, Saturation, scale_levels
 from imagefeed.transforms.filter import sharpness
 from imagefeed.transforms.geometric import Rotate
 from imagefeed.transforms.matrices import about_center, affine
-from imagefeed.transforms.tone import levels, table
+from imagefeed.transforms.tone import check_int_range, levels, table
+from imagefeed.transforms.turns import whole
 from imagefeed.types import Array, Border, Namespace
 from imagefeed.variables import Bernoulli, Integers, Uniform, Variable
 
@@ -312,3 +313,77 @@ class AutoAugment(Policy):
                 Operation(kind, strength, _sign(drawn.positive[:, k], strength, xp)), STANDARD, extent, xp
             )
         return ops
+
+
+# What AugMix mixes: none of the corruptions that its models are tested with.
+_MIXED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Posterize", "Solarize", "AutoContrast", "Equalize")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AugMix(Policy):
+    """Mix the picture with what several random chains of operations make of it.
+
+    Hendrycks et al., "AugMix: A simple data processing method to improve robustness and uncertainty" (2020): chains of
+    one to three of nine operations, mixed with weights from a Dirichlet distribution, and with the picture by a uniform
+    share (both distributions' parameter alpha being 1, as in the paper). Targets stay where they are: it is for labels.
+
+        >>> AugMix(severity=5.0)
+        AugMix(severity=5.0)
+
+    Attributes:
+        severity: How strong an operation is at most, from 0.1 to 10; 3 in the paper.
+        width: How many chains there are; 3 in the paper.
+        depth: Range of the number of operations in a chain, integers within 1 to 5, both included.
+    """
+
+    severity: float = 3.0
+    width: int = 3
+    depth: tuple[int, int] = (1, 3)
+
+    def __post_init__(self) -> None:
+        Policy.__post_init__(self)
+        check_number("AugMix.severity", self.severity, 0.1, 10)
+        if type(self.width) is not int or not 1 <= self.width <= 8:
+            raise fail("AugMix.width", self.width, "expected an integer from 1 to 8")
+        check_int_range("AugMix.depth", self.depth, 1, 5)
+
+    def variables(self) -> Mapping[str, Variable]:
+        places = (self.width, self.depth[1])
+        return {
+            "operation": Integers(0, len(_MIXED) - 1, shape=places),
+            "strength": Uniform(0.01, self.severity / 10, shape=places),
+            "positive": Bernoulli(0.5, shape=places),
+            "depth": Integers(*self.depth, shape=(self.width,)),
+            "weight": Uniform(0, 1, shape=(self.width,)),
+            "share": Uniform(0, 1),
+        }
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        # Exponential numbers over their sum have the Dirichlet distribution.
+        parts = -xp.log(1.0 - drawn.weight * (1.0 - 1e-6)) + 1e-9
+        parts = parts / xp.sum(parts, axis=1)[:, None]
+        weights = xp.concat([1.0 - drawn.share[:, None], parts * drawn.share[:, None]], axis=1)
+        kinds = xp.asarray([OPERATIONS.index(name) for name in _MIXED], dtype=xp.int64)
+        branches: list[tuple[Op, ...]] = []
+        for chain in range(self.width):
+            ops: tuple[Op, ...] = ()
+            for place in range(self.depth[1]):
+                strength = drawn.strength[:, chain, place]
+                kind = xp.take(kinds, drawn.operation[:, chain, place], axis=0)
+                kind = xp.where(drawn.depth[:, chain] > place, kind, 0)
+                one = Operation(kind, strength, _sign(drawn.positive[:, chain, place], strength, xp))
+                moved = geometry(one, STANDARD, self.border, self.fill, extent, xp)
+                height, width = (n + strength * 0.0 for n in extent)
+                ops += (replace(moved, size=whole(height, width, xp)), *_levels_of(one, xp))
+            branches.append(ops)
+        return (Blend(branches=tuple(branches), weights=weights),)
+
+
+def _levels_of(one: Operation, xp: Namespace) -> tuple[Op, ...]:
+    """Those of the ops of an operation that AugMix has."""
+    cutoff = one.strength * 0.0
+    return (
+        _tables(one, STANDARD, xp),
+        Histogram(kind="stretch", cutoff=cutoff, active=one.of("AutoContrast")),
+        Histogram(kind="equalize", cutoff=cutoff, active=one.of("Equalize")),
+    )
