@@ -208,6 +208,7 @@ PAIRS = (
     Pair("RandAugment", lambda: [feed.RandAugment()], None),
     Pair("TrivialAugment", lambda: [feed.TrivialAugment()], None),
     Pair("AutoAugment", lambda: [feed.AutoAugment()], None),
+    Pair("AugMix", lambda: [feed.AugMix()], None),
     Pair(
         "two color ops",
         lambda: [feed.Brightness(factor=(0.7, 1.3)), feed.Saturation(factor=(0.7, 1.3))],

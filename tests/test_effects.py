@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 import imagefeed as feed
 from imagefeed import Pipeline, Transform, _native, array_ops
-from imagefeed.effects import Remap
+from imagefeed.effects import Blend, Remap
 from imagefeed.plan import Plan, plan
 from imagefeed.program import program
 from imagefeed.transforms import policy
@@ -403,6 +403,24 @@ def test_policies_reach_the_published_ranges() -> None:
     counts = np.bincount([int(planned(feed.TrivialAugment(), image, k).drawn[0].operation[0]) for k in range(700)])
     assert len(counts) == 14
     assert counts.min() > 25
+
+
+def test_augmix_mixes_what_its_chains_make() -> None:
+    image = photo(20, 24)
+    for record in range(6):
+        result = planned(feed.AugMix(severity=10), image, record=record)
+        op = result.passes[0].ops[0]
+        assert isinstance(op, Blend)
+        assert op.weights.sum() == pytest.approx(1, abs=1e-6)
+        assert op.weights[0, 0] == pytest.approx(1 - result.drawn[0].share[0], abs=1e-6)
+        chains = [array_ops.run(branch, image, 0, np.float64) for branch in op.branches]
+        mixed = sum(w * one for w, one in zip(op.weights[0], [image, *chains], strict=True))
+        ours = done(feed.AugMix(severity=10), image, "float32", record=record)
+        assert (abs(ours - mixed) > 1).mean() < 0.01
+    drawn = feed.AugMix().variables()["weight"].sample(RNG.random((20_000, 3)), np)
+    parts = -np.log(1 - drawn)
+    parts /= parts.sum(axis=1, keepdims=True)  # Dirichlet(1, 1, 1): each part has the distribution Beta(1, 2)
+    assert scipy.stats.kstest(parts[:, 0], scipy.stats.beta(1, 2).cdf).pvalue > 1e-3
 
 
 # ------------------------------------------------------------------------------------------------ composition

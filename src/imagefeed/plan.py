@@ -226,7 +226,7 @@ def finish(one: Pass, sizes: Ints, count: int) -> Pass:
 def _finished_op(op: Pointwise, sizes: Ints, count: int) -> Pointwise:
     match op:
         case Blend():
-            branches = tuple(tuple(_finished(one, sizes, count) for one in _cut(ops)) for ops in op.branches)
+            branches = tuple(tuple(finish(one, sizes, count) for one in _cut(ops)) for ops in op.branches)
             return replace(op.in_plan(partial(_array, count=count)), branches=branches)
         case Effect():
             return op.in_plan(partial(_array, count=count))
