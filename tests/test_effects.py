@@ -177,13 +177,8 @@ def test_remapping_is_opencvs() -> None:
         y, x = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
         shift = array_ops.displacement(op, y, x, np)[0]
         places = (shift[..., 0] + np.arange(width), shift[..., 1] + np.arange(height)[:, None])
-        theirs = cv2.remap(
-            image.astype(np.float32),
-            places[0],
-            places[1].astype(np.float32),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REFLECT,
-        )
+        x, y = (place.astype(np.float32) for place in places)
+        theirs = cv2.remap(image.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         same(done(transform, image, "float32"), theirs, 6)  # OpenCV knows 32 places between two pixels
         assert abs(done(transform, image, "float32") - theirs).mean() < 0.5
 
