@@ -70,6 +70,7 @@ RenderJob::RenderJob(std::shared_ptr<RecordGroup> group, std::shared_ptr<const P
 }
 
 Status RenderJob::render(std::size_t i, Renderer& renderer) {
+    if (slots_[i].data == nullptr) return Status::ok();  // nobody wants it
     const Record& record = group_->records[first_ + i];
     if (groups_.empty()) return renderer.render(record, *program_, first_ + i, slots_[i]);
     const std::size_t values = program_->whiten.values;
@@ -81,6 +82,7 @@ Status RenderJob::render(std::size_t i, Renderer& renderer) {
                                              std::to_string(slot.height) + "x" + std::to_string(slot.width) + "x" + std::to_string(slot.channels));
     }
     slot.data = row;
+    slot.row_bytes = 0;
     Status status = renderer.render(record, *program_, first_ + i, slot);
     if (!status.is_ok()) std::fill_n(row, values, 0.0f);
     return status;

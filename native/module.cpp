@@ -452,7 +452,7 @@ struct PyJob {
 };
 
 using Output = nb::ndarray<nb::ndim<4>, nb::c_contig, nb::device::cpu>;
-using SingleOutput = nb::ndarray<nb::ndim<3>, nb::c_contig, nb::device::cpu>;
+using SingleOutput = nb::ndarray<nb::ndim<3>, nb::device::cpu>;  // rows may lie apart, as in a part of a picture
 
 // As the file system writes it: names of files need not be valid text.
 std::string file_name(nb::handle name) {
@@ -499,17 +499,24 @@ public:
         return render_slots(records, program, first, std::move(slots), {nb::cast(out)});
     }
 
-    // Into one array each; for pictures of several sizes.
+    // Into one array each, or none where None stands; for pictures of several sizes, and parts of pictures.
     PyJob render_each(nb::handle records, nb::handle program, nb::list outs) {
         const StoreSpec& spec = nb::cast<PyProgram&>(program).program->final_store();
         std::vector<Slot> slots;
         std::vector<nb::object> keep;
         for (nb::handle array : outs) {
+            if (array.is_none()) {
+                slots.emplace_back();
+                continue;
+            }
             SingleOutput out;
-            if (!nb::try_cast(array, out, false)) throw nb::type_error("outputs are contiguous arrays (height, width, channels)");
-            check_dtype(spec.dtype, out.dtype());
+            if (!nb::try_cast(array, out, false) || out.stride(2) != 1 || out.stride(1) != static_cast<std::int64_t>(out.shape(2)) ||
+                out.stride(0) < static_cast<std::int64_t>(out.shape(1) * out.shape(2)))
+                throw nb::type_error("outputs are arrays (height, width, channels) whose rows are contiguous");
+            const std::size_t bytes = check_dtype(spec.dtype, out.dtype());
             if (spec.layout != Layout::nhwc) throw nb::value_error("single pictures are channels-last");
-            slots.push_back({out.data(), static_cast<int>(out.shape(0)), static_cast<int>(out.shape(1)), static_cast<int>(out.shape(2))});
+            slots.push_back({out.data(), static_cast<int>(out.shape(0)), static_cast<int>(out.shape(1)), static_cast<int>(out.shape(2)),
+                             static_cast<std::size_t>(out.stride(0)) * bytes});
             keep.push_back(nb::cast(out));
         }
         return render_slots(records, program, 0, std::move(slots), std::move(keep));

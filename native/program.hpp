@@ -135,6 +135,7 @@ struct Program {
 struct Slot {
     void* data = nullptr;
     int height = 0, width = 0, channels = 0;
+    std::size_t row_bytes = 0;  // from row to row of a part of a larger picture, channels last; 0: rows are packed
 };
 
 }  // namespace imagefeed

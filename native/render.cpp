@@ -244,14 +244,19 @@ void Renderer::store_row(Planes pixels, int y, const StoreSpec& store, const Slo
     const std::size_t bytes = dtype_bytes(store.dtype);
     const auto width = static_cast<std::size_t>(slot.width), channels = static_cast<std::size_t>(slot.channels);
     const auto line = static_cast<std::size_t>(y);
-    if (store.layout == Layout::nchw || channels == 1) {
+    const std::size_t row_bytes = slot.row_bytes != 0 ? slot.row_bytes : width * channels * bytes;
+    if (store.layout == Layout::nchw && channels > 1) {
         const std::size_t plane = static_cast<std::size_t>(slot.height) * width;
         for (std::size_t c = 0; c < channels; ++c)
             k.store_plane(pixels.channel(static_cast<int>(c)), store.scale[c], store.bias[c], store.dtype, slot.width,
                           out + (c * plane + line * width) * bytes);
         return;
     }
-    std::uint8_t* const row = out + line * width * channels * bytes;
+    std::uint8_t* const row = out + line * row_bytes;
+    if (channels == 1) {
+        k.store_plane(pixels.channel(0), store.scale[0], store.bias[0], store.dtype, slot.width, row);
+        return;
+    }
     if (channels == 3) {
         k.store_rgb(pixels, store.scale, store.bias, store.dtype, slot.width, row);
         return;
@@ -302,7 +307,8 @@ Status Renderer::run_levels(const Picture& in, const Warp* warp, const Points& p
     constexpr int kStripe = 64;
     const int height = warp != nullptr ? warp->height : in.height, width = warp != nullptr ? warp->width : in.width;
     const int channels = in.channels;
-    const std::ptrdiff_t row_bytes = static_cast<std::ptrdiff_t>(width) * channels;
+    const std::ptrdiff_t packed = static_cast<std::ptrdiff_t>(width) * channels;
+    const std::ptrdiff_t row_bytes = slot != nullptr && slot->row_bytes != 0 ? static_cast<std::ptrdiff_t>(slot->row_bytes) : packed;
     out = in;
     out.width = width;
     out.height = height;
@@ -317,13 +323,17 @@ Status Renderer::run_levels(const Picture& in, const Warp* warp, const Points& p
     const std::uint8_t* const tables = tables_are_plain(made, channels) ? nullptr : made;
     Move move{};
     if (warp != nullptr && as_move(*warp, move)) {
-        auto* const stripe = stripe_.reserve<std::uint8_t>(static_cast<std::size_t>(row_bytes) * kStripe);
+        auto* const stripe = stripe_.reserve<std::uint8_t>(static_cast<std::size_t>(packed) * kStripe);
         for (int y = 0; y < height; y += kStripe) {
             const int lines = std::min(kStripe, height - y);
             move_pixels(in, *warp, move, y, y + lines, stripe);
-            replace_levels(stripe, tables, lines * width, channels, pixels + y * row_bytes);
+            if (row_bytes == packed) {
+                replace_levels(stripe, tables, lines * width, channels, pixels + y * row_bytes);
+            } else {
+                for (int k = 0; k < lines; ++k) replace_levels(stripe + k * packed, tables, width, channels, pixels + (y + k) * row_bytes);
+            }
         }
-    } else if (in.row_stride == row_bytes) {
+    } else if (in.row_stride == packed && row_bytes == packed) {
         replace_levels(in.data, tables, height * width, channels, pixels);
     } else {
         for (int y = 0; y < height; ++y) replace_levels(in.data + y * in.row_stride, tables, width, channels, pixels + y * row_bytes);

@@ -108,6 +108,12 @@ from .transforms.geometric import (
     VerticalFlip as VerticalFlip,
     Zoom as Zoom,
 )
+from .transforms.mixing import (
+    CopyPaste as CopyPaste,
+    CutMix as CutMix,
+    MixUp as MixUp,
+    Mosaic as Mosaic,
+)
 from .transforms.noise import (
     Downscale as Downscale,
     GaussianNoise as GaussianNoise,
@@ -156,6 +162,7 @@ from .transforms.turns import (
 )
 from .variables import (
     Bernoulli as Bernoulli,
+    Beta as Beta,
     Choice as Choice,
     Integers as Integers,
     LogUniform as LogUniform,

@@ -22,12 +22,14 @@ from imagefeed.errors import DecodeError, PlanError
 from imagefeed.follow import Companion, Following, batch_form, companion_program
 from imagefeed.keeper import Found, Keeper
 from imagefeed.meter import Meter
-from imagefeed.ops import Host
+from imagefeed.mixing import Canvas, lay_layer
+from imagefeed.ops import Host, Mix
 from imagefeed.order import Portion
 from imagefeed.pipeline import Pipeline, Stage
-from imagefeed.plan import Plan, plan
+from imagefeed.plan import Plan, partners, plan
 from imagefeed.program import PLAIN, program, store
 from imagefeed.sources import Source
+from imagefeed.targets import Targets
 from imagefeed.types import Dtype, Layout
 from imagefeed.waiting import spread, wait
 
@@ -115,13 +117,23 @@ class Engine:
 
     # -------------------------------------------------------------------------------------------- one group
 
-    def fetch(self, indices: Ints, keys: Ints, stopped: threading.Event) -> Group:
-        """Begin to read some records, whose numbers are drawn by their keys.
+    def fetch(self, indices: Ints, keys: Ints, epoch: int, stopped: threading.Event) -> Group:
+        """Begin to read some records, whose numbers are drawn by their keys, and those that are mixed into them.
 
         Once `stopped` is set, waiting for anything of theirs raises StoppedError.
         """
+        mixed = [(indices, keys)]  # what comes out of each stage that mixes, the last one first
+        for stage in reversed(self.stages):
+            if stage.partners:
+                count = len(self.source)
+                mixed.append(partners(stage, *mixed[-1], count, seed=self.seed, epoch=epoch))
+        group = self._fetch(*mixed.pop(), stopped)
+        group.mixed = mixed
+        return group
+
+    def _fetch(self, indices: Ints, keys: Ints, stopped: threading.Event) -> Group:
         with self.meter.span("fetch", len(indices)):
-            following = Following(self.pool, self.source.targets(indices), self.most_pixels)
+            following = self._following(self.source.targets(indices))
             if self.keeper is None:
                 return self._read(indices, keys, following, stopped)
             records = _native.Records(len(indices))
@@ -151,7 +163,7 @@ class Engine:
 
     def sizes(self, indices: Ints) -> Ints:
         """The sizes of some stored pictures, int64 (n, 2); 0 for those that cannot be read."""
-        group = self._read(indices, indices, Following(self.pool, None, self.most_pixels), threading.Event())
+        group = self._read(indices, indices, self._following(None), threading.Event())
         self.finish_fetch(group)
         sizes = group.records.sizes()
         sizes[list(group.errors)] = 0
@@ -161,14 +173,16 @@ class Engine:
         """Put some records into the cache; what could not be read."""
         if self.keeper is None:
             return ()
-        group = self.fetch(indices, indices, threading.Event())
+        group = self._fetch(indices, indices, threading.Event())
         self.finish_fetch(group)
         self._finish_kept(group, self.keeper, self._plan(group, self.keeper.point.before, 0), 0)
         self.keeper.store.flush()
         return tuple(group.errors.values())
 
     def plans(self, group: Group, epoch: int) -> Iterator[Plan]:
-        """The plan of every stage. What a stage's Python function returned is planned by the next stage."""
+        """The plan of every stage. What a stage makes at its end, by a Python function or by mixing, is planned by the
+        next one.
+        """
         if self.keeper is not None and group.found is not None:
             current = self._plan(group, self.keeper.point.before, epoch)
             self._move(group, current)
@@ -180,20 +194,23 @@ class Engine:
             yield current
             if current.host is not None:
                 self._call_host(group, current, current.host)
+            if current.mix is not None:
+                self._mix(group, current, current.mix)
 
     def finish_plan(self, group: Group, epoch: int) -> Final:
         """Do everything but the last render, and say what that is."""
         current = list(self.plans(group, epoch))[-1]
+        made = current.host is not None or current.mix is not None
         color = self.source.color == "rgb"
         channels = self._channels(group)
-        sizes = group.records.sizes() if current.host is not None else current.sizes
+        sizes = group.records.sizes() if made else current.sizes
         size = self._common_size(group, sizes)
         group.following.finish(np.array([size] * len(group.indices), np.int64))
-        if current.host is None:
+        if not made:
             native = program(current, color=color, dtype=self.dtype, layout=self.layout)
         else:
             native = store([PLAIN], len(group.indices), color=color, dtype=self.dtype, layout=self.layout)
-        left = None if current.host is not None else current
+        left = None if made else current
         parts = [FinalPart("", group.records, native, self.dtype, self.layout, channels)]
         for one in group.following.companions:
             dtype, layout = batch_form(one.target, self.dtype, self.layout)
@@ -266,6 +283,9 @@ class Engine:
 
     # -------------------------------------------------------------------------------------------- its parts
 
+    def _following(self, targets: Targets) -> Following:
+        return Following(self.pool, targets, self.most_pixels, len(self.source.classes))
+
     def _read(self, indices: Ints, keys: Ints, following: Following, stopped: threading.Event) -> Group:
         """Begin to read some stored pictures."""
         records = _native.Records(len(indices))
@@ -275,8 +295,7 @@ class Engine:
     def _read_missing(self, group: Group, rows: Ints) -> None:
         """Begin to read what the cache does not have of a group."""
         if len(rows):
-            nothing = Following(self.pool, None, self.most_pixels)
-            part = self._read(group.indices[rows], group.keys[rows], nothing, group.stopped)
+            part = self._read(group.indices[rows], group.keys[rows], self._following(None), group.stopped)
             group.missing.append((rows, part))
 
     def _finish_missing(self, group: Group, found: Found, damaged: Sequence[int]) -> None:
@@ -370,6 +389,38 @@ class Engine:
 
         return spread(call, rows, functions.count, group.stopped)
 
+    def _mix(self, group: Group, current: Plan, mix: Mix) -> None:
+        """Render the layers of a stage, and put the mixed pictures and their masks in the records' place."""
+        following = group.following
+        through = following.cut_out_by(mix)
+        color = self.source.color == "rgb"
+        planes = [(group.records, program(current, color=color, dtype="uint8", layout="nhwc"), self._channels(group))]
+        for one in following.companions:
+            rows = len(group.indices)
+            native = companion_program(current, one.target, rows, dtype="uint8", layout="nhwc", last=False)
+            planes.append((one.records, native, one.channels))
+        canvases = [Canvas.of(mix, channels, np.uint8) for _, _, channels in planes]
+        laid: list[NDArray[np.bool_]] | None = None
+        for layer in range(mix.weight.shape[1]):
+            parts = [canvas.places(layer) for canvas in canvases]
+            for (records, native, _), (outs, _) in zip(planes, parts, strict=True):
+                before: list[NDArray[Any] | None] = [None] * (layer * len(outs))
+                after: list[NDArray[Any] | None] = [None] * (len(group.indices) - len(before) - len(outs))
+                self._run_each(group, records, native, [*before, *outs, *after])
+            masks = parts[1 + through][0] if through is not None and layer else [None] * len(parts[0][0])
+            lay_layer(canvases, parts, masks, layer, lambda work, chosen: self._spread(work, chosen, group))
+            if through is not None and layer:
+                laid = [canvases[0].laid(row, layer, mask) for row, mask in enumerate(masks)]
+        following.mix(current, mix, laid)
+        for one, canvas in zip(following.companions, canvases[1:], strict=True):
+            one.records = _in_memory(dict(enumerate(canvas.pictures)), [])
+        group.records = _in_memory(dict(enumerate(canvases[0].pictures)), [])
+        count = len(mix.weight)
+        errors = {row % count: error for row, error in sorted(group.errors.items(), reverse=True)}
+        group.errors.clear()
+        group.errors.update(errors)
+        group.indices, group.keys = group.mixed.pop()
+
     def _render_each(
         self, group: Group, records: _native.Records, native: _native.Program, sizes: Ints, channels: int
     ) -> list[NDArray[np.uint8]]:
@@ -379,9 +430,13 @@ class Engine:
         return pictures
 
     def _run_each(
-        self, group: Group, records: _native.Records, native: _native.Program, pictures: list[NDArray[np.uint8]]
+        self,
+        group: Group,
+        records: _native.Records,
+        native: _native.Program,
+        pictures: list[NDArray[np.uint8]] | list[NDArray[Any] | None],
     ) -> None:
-        """Render into pictures of several sizes. What goes wrong with one is noted in the group."""
+        """Render into pictures of several sizes, or none for None. What goes wrong with one is noted in the group."""
         job = self.pool.render_each(records, native, pictures)
         wait(job, group.stopped)
         for row, kind, message in job.faults():
@@ -437,12 +492,14 @@ class Engine:
             except DecodeError as error:
                 return error
 
-        foreign = records.foreign()
-        if not foreign:
+        rows = records.foreign()
+        if not rows:
             return
-        with self.meter.span("pillow", len(foreign)):
-            decoded = self._spread(decode, foreign, group)
-        for row, pixels in decoded.items():
+        first = {index: row for row, index in reversed([(row, int(group.indices[row])) for row in rows])}
+        with self.meter.span("pillow", len(first)):
+            decoded = self._spread(decode, sorted(first.values()), group)
+        for row in rows:  # a record may stand in a group several times, where it is mixed into others
+            pixels = decoded[first[int(group.indices[row])]]
             if isinstance(pixels, DecodeError):
                 group.errors.setdefault(row, pixels)
             else:
@@ -472,7 +529,7 @@ class Engine:
 
 @dataclass(slots=True)
 class Group:
-    """Records that are fetched and planned together: one batch, or several small ones."""
+    """Records that are fetched and planned together: one batch, or several small ones, and what is mixed into them."""
 
     indices: Ints
     keys: Ints
@@ -486,6 +543,8 @@ class Group:
     """What the cache has of it, where there is a cache; held for as long as its pictures are used."""
     missing: list[tuple[Ints, Group]] = field(default_factory=list["tuple[Ints, Group]"])
     """What it does not have: rows, and the same records in a group of their own."""
+    mixed: list[tuple[Ints, Ints]] = field(default_factory=list["tuple[Ints, Ints]"])
+    """The records and keys that come out of the stages that mix and are still to come, the last one first."""
     kept: bool = False
     """Whether the records are what the cache keeps; until then they are what is stored."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from imagefeed.effects import Effect
-from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, Whiten
+from imagefeed.ops import ColorMatrix, Host, Lut, Mix, Normalize, Op, Warp, Whiten
 from imagefeed.transforms.base import Drawn, Transform
 
 # Of longer values, such as the candidates of a crop, the first and last are enough.
@@ -45,6 +45,16 @@ def _effect_words(op: Effect, row: int) -> str:
         return f"{type(op).__name__.lower()}: not here"
     values = ", ".join(f"{name} {_value(_at(getattr(op, name), row))}" for name in op.DTYPES)
     return f"{type(op).__name__.lower()}: {values}"
+
+
+def mix_words(mix: Mix, row: int) -> str:
+    """One line: how the pictures of one record and its partners become one."""
+    layers = [
+        f"{weight:.3g} of rows {y0} to {y1}, columns {x0} to {x1}"
+        for (y0, x0, y1, x1), weight in zip(mix.place[row].tolist(), mix.weight[row].tolist(), strict=True)
+    ]
+    height, width = mix.size[row]
+    return f"mix {len(layers)} pictures to {height}x{width}: " + "; ".join(layers)
 
 
 def _warp_words(warp: Warp, row: int) -> str:

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
+from imagefeed.checks import fail
 from imagefeed.decode import Color
-from imagefeed.errors import DecodeError
-from imagefeed.ops import ColorMatrix, Lut, Normalize
+from imagefeed.errors import DecodeError, SpecError
+from imagefeed.ops import ColorMatrix, Lut, Mix, Normalize
 from imagefeed.plan import Pass, Plan
 from imagefeed.program import PLAIN, store
 from imagefeed.stored import stage
@@ -24,6 +25,8 @@ from imagefeed.targets import (
     Boxes,
     Image,
     Keypoints,
+    Label,
+    Layers,
     Mask,
     Motion,
     Moving,
@@ -32,6 +35,7 @@ from imagefeed.targets import (
     Plain,
     TargetLike,
     Targets,
+    Value,
     named,
     renamed,
 )
@@ -89,9 +93,17 @@ class Companion:
 class Following:
     """The targets of a group of records, from reading them to their place in batches."""
 
-    def __init__(self, pool: _native.Pool, targets: Targets, most_pixels: int) -> None:
+    def __init__(self, pool: _native.Pool, targets: Targets, most_pixels: int, classes: int) -> None:
+        """
+        Args:
+            pool: Which reads the masks and second pictures.
+            targets: What the source gave.
+            most_pixels: The limit on a picture's width times height.
+            classes: How many the source has; the numbers of which a bare array is taken to hold.
+        """
         self._targets = targets
         self._named = named(targets)
+        self._classes = classes
         self._moving: dict[str, Moving] | None = None
         self.companions = [
             _fetched(pool, name, target, most_pixels)
@@ -129,6 +141,53 @@ class Following:
         if self._moving:
             motion = motion_of(plan)
             self._moving = {name: one.moved(motion) for name, one in self._moving.items()}
+
+    def cut_out_by(self, mix: Mix) -> int | None:
+        """Which of the companions says what is pasted; None where whole layers are mixed.
+
+        Raises:
+            SpecError: There is no such mask, or a mask cannot be mixed in this way.
+        """
+        for one in self.companions:
+            if mix.blends and isinstance(one.target, Mask) and one.target.kind != "soft":
+                kind = repr(one.target.kind)
+                raise SpecError(f"MixUp: a Mask of kind {kind} cannot be blended; use CutMix or Mosaic, or kind='soft'")
+        if mix.pasted is None:
+            return None
+        for number, one in enumerate(self.companions):
+            if one.name == mix.through and isinstance(one.target, Mask) and one.target.kind == "index":
+                return number
+        names = ", ".join(map(repr, self._named)) or "none"
+        raise fail(
+            "CopyPaste.mask", mix.through, f"expected the name of a Mask of kind 'index' among the targets: {names}"
+        )
+
+    def mix(self, plan: Plan, mix: Mix, laid: Sequence[NDArray[np.bool_]] | None) -> None:
+        """Make the targets of several records those of one, as a plan mixes the pictures.
+
+        Args:
+            plan: Of the layers; `move` has been called with it.
+            mix: What it ends in.
+            laid: The pixels of each picture that are pasted; None where whole layers are.
+
+        Raises:
+            SpecError: A target cannot be mixed.
+        """
+        layers = Layers(
+            place=mix.place,
+            weight=mix.weight,
+            share=mix.share,
+            union=mix.union,
+            pasted=mix.pasted,
+            ids=mix.ids,
+            laid=laid,
+        )
+        self._moving = {name: one.mixed(plan.sizes, layers) for name, one in (self._moving or {}).items()}
+        for name, target in self._named.items():
+            if isinstance(target, np.ndarray):
+                self._named[name] = _numbers(target, self._classes).mixed(layers).values
+            elif isinstance(target, Numbers):
+                self._named[name] = target.mixed(layers)
 
     def finish(self, sizes: Ints) -> None:
         """Nothing moves from here on: pictures have come to their final sizes, int64 (n, 2)."""
@@ -202,6 +261,12 @@ def _fetched(pool: _native.Pool, name: str, target: Mask | Image, most_pixels: i
     records = _native.Records(len(target))
     files = stage(records, target.stored())
     return Companion(name, target, records, pool.fetch(records, files, most_pixels))
+
+
+def _numbers(array: NDArray[Any], classes: int) -> Numbers:
+    """What a bare array holds: the classes of the source, or any numbers."""
+    is_label = array.ndim == 1 and array.dtype.kind in "iu"
+    return Label(array, classes=classes or None) if is_label else Value(array)
 
 
 def _shaped(target: TargetLike, rendered: NDArray[Any]) -> NDArray[Any]:

@@ -392,7 +392,7 @@ class Loader(Feeding):
         self._check_index(index)
         engine = self._ready_engine()
         record = np.array([index], np.int64)
-        group = engine.fetch(record, record, threading.Event())
+        group = engine.fetch(record, record, self.epoch if epoch is None else epoch, threading.Event())
         engine.finish_fetch(group)
         for error in group.errors.values():
             raise error

@@ -186,6 +186,60 @@ class Host:
         return array
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mix:
+    """One picture from the pictures of k records: layers, of which each later one lies on those before.
+
+    The first layer is the record's own picture. It ends a stage, and is no `Op`: it works across records.
+
+    Attributes:
+        size: Integers (n, 2) or (1, 2), height and width of the result; None for those of the first layer.
+        matrix: Float (n, k, 3, 3); maps points of the result to points of each layer's picture.
+        place: Float (n, k, 4), whole numbers: the part (y0, x0, y1, x1) of the result where each layer is.
+        weight: Float (n, k), how much is seen there of each layer: 1 all, 0 nothing, and then it is never read.
+        share: Float (n, k), how much each layer counts for the labels; 1 altogether.
+        blends: Whether a weight can lie between 0 and 1.
+        union: Whether several labels of a record become those that any layer has, or their shares are added.
+        pasted: bool (n, 256), which numbers of a mask are laid over the first layer; None for whole layers.
+        through: The name of that mask among the targets.
+        ids: The attribute by which boxes belong to the mask's numbers; None for their labels.
+        antialias: Whether to average over all the pixels that fall into one, where a layer shrinks.
+    """
+
+    size: Array = None
+    matrix: Array
+    place: Array
+    weight: Array
+    share: Array
+    blends: bool = False
+    union: bool = False
+    pasted: Array = None
+    through: str = ""
+    ids: str | None = None
+    antialias: bool = True
+
+    def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Mix:
+        """The same, which leaves the records where `mask` (n,) is false as they are, of their `extent` (n, k)."""
+        layers = self.weight.shape[1]
+        first = xp.arange(layers) == 0
+        height, width = extent[0][:, :1], extent[1][:, :1]
+        whole = xp.stack([height * 0.0, width * 0.0, height, width], axis=-1)
+        size = self.size
+        if size is not None:
+            own = xp.astype(xp.concat([height, width], axis=1), size.dtype)
+            size = xp.where(mask[:, None], size, own)
+        identity = xp.eye(3, dtype=self.matrix.dtype)
+        alone = xp.astype(first, self.weight.dtype)[None, :]
+        return replace(
+            self,
+            size=size,
+            matrix=xp.where(mask[:, None, None, None], self.matrix, identity),
+            place=xp.where(mask[:, None, None], self.place, xp.where(first[None, :, None], whole, 0.0)),
+            weight=xp.where(mask[:, None], self.weight, alone),
+            share=xp.where(mask[:, None], self.share, alone),
+        )
+
+
 Op: TypeAlias = Warp | ColorMatrix | Lut | Normalize | Whiten | Host | Effect
 
 

@@ -204,13 +204,14 @@ class Pipeline:
         to_onnx(self, path, layout=layout, size=size, channels=channels)
 
     def stages(self, start: int = 0) -> tuple[Stage, ...]:
-        """The pipeline, from a step on, cut after every Python function, whose result has a size that only it knows.
+        """The pipeline, from a step on, cut after every Python function, whose result has a size that only it knows,
+        and after every transform that takes other records.
 
         There is always at least one stage. The numbers of the steps, and so their draws, are those in the
         pipeline.
         """
         numbered = [Step.of(number, step) for number, step in enumerate(self.steps)]
-        ends = [step.number + 1 for step in numbered[start:] if step.transform.role == "host"]
+        ends = [step.number + 1 for step in numbered[start:] if step.transform.role in ("host", "mix")]
         if not ends or ends[-1] != len(numbered):
             ends.append(len(numbered))
         scalable = self.training and self.is_random
@@ -237,7 +238,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """Steps that are planned together. Only the last one may be a Python function.
+    """Steps that are planned together. Only the last one may be a Python function, or take other records.
 
     Attributes:
         steps: The steps, in order.
@@ -250,6 +251,11 @@ class Stage:
     scalable: bool
     numbers: NDArray[np.int64]
     counts: NDArray[np.int64]
+
+    @property
+    def partners(self) -> int:
+        """How many other records each record takes at the end."""
+        return self.steps[-1].transform.partners if self.steps else 0
 
     @classmethod
     def of(cls, steps: tuple[Step, ...], *, scalable: bool) -> Stage:

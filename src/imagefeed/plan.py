@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from imagefeed import rng
 from imagefeed.effects import Blend, Effect
 from imagefeed.errors import ImagefeedError, PlanError, SpecError
-from imagefeed.explain import op_words, step_words
+from imagefeed.explain import mix_words, op_words, step_words
 from imagefeed.footprint import aligned, footprint
-from imagefeed.ops import ColorMatrix, Extent, Host, Lut, Normalize, Op, Warp, Whiten, extent_after, fuse
+from imagefeed.ops import ColorMatrix, Extent, Host, Lut, Mix, Normalize, Op, Warp, Whiten, extent_after, fuse
 from imagefeed.pipeline import Stage, Step
 from imagefeed.transforms.base import Drawn
 from imagefeed.types import Array, Namespace, Size
@@ -52,6 +52,8 @@ class Plan:
         passes: At least one; every array's leading axis is n or 1. Matrices are float64, sizes int64, tables
             uint8, all others float32, each C-contiguous. Coordinates are those of the upright, whole picture.
         host: The Python function to be called after the passes, if there is one.
+        mix: How the records are mixed after the passes, if they are. Then the plan is for the layers: all first ones,
+            all second ones, and so on; and what leaves the passes is the part of each that is seen.
         region: int64 (n, 4), the part (y0, x0, y1, x1) of the source that is needed.
         denominator: int64 (n,), 1, 2, 4 or 8: the picture may be decoded at this fraction of its size.
         drawn: What each step drew.
@@ -63,6 +65,7 @@ class Plan:
     sizes: Ints
     passes: tuple[Pass, ...]
     host: Host | None
+    mix: Mix | None
     region: Ints
     denominator: Ints
     drawn: tuple[Drawn, ...]
@@ -100,6 +103,8 @@ class Plan:
                 lines.append(f"  pass {number}: {op_words(op, row)}")
         if self.host is not None:
             lines.append(f"  then {op_words(self.host, row)}")
+        if self.mix is not None:
+            lines.append(f"  then {mix_words(self.mix, row % len(self.mix.weight))}")
         return "\n".join(lines)
 
 
@@ -120,8 +125,10 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int, key
     """
     drawn = _draw(stage, records if keys is None else keys, seed, epoch)
     extent = sizes[:, 0].astype(np.float64), sizes[:, 1].astype(np.float64)
-    ops = lower(stage.steps, drawn, extent, np)
+    inner = stage.steps[:-1] if stage.partners else stage.steps
+    ops = lower(inner, drawn[: len(inner)], extent, np)
     host = ops.pop()[1] if ops and isinstance(ops[-1][1], Host) else None
+    mix = _mixed(stage, ops, drawn[-1], extent) if stage.partners else None
     passes: list[Pass] = []
     final = sizes
     for one in passes_of(ops):
@@ -137,10 +144,71 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int, key
         sizes=final if len(final) == len(sizes) else np.repeat(final, len(sizes), axis=0),
         passes=tuple(passes),
         host=host if isinstance(host, Host) else None,
+        mix=mix,
         region=region,
         denominator=denominator,
         drawn=drawn,
     )
+
+
+def partners(stage: Stage, records: Ints, keys: Ints, count: int, *, seed: int, epoch: int) -> tuple[Ints, Ints]:
+    """The records that a stage which mixes reads, layer after layer: those that come out, then their partners.
+
+    Args:
+        stage: One whose `partners` is not 0.
+        records: int64 (n,), the records that come out.
+        keys: int64 (n,), what their numbers are drawn by.
+        count: How many records the source has.
+        seed: From 0 to 2**64 - 1.
+        epoch: From 0 to 2**64 - 1.
+
+    Returns:
+        Records and keys, int64 (n + n * partners,) each.
+    """
+    drawn: Any = _draw(stage, keys, seed, epoch)[-1]
+    while not hasattr(drawn, "partner"):  # inside of Sometimes
+        drawn = drawn.within("transform")
+    chosen: Ints = np.floor(drawn.partner * count).astype(np.int64).T.reshape(-1)
+    return np.concatenate([records, chosen]), np.concatenate([keys, chosen])
+
+
+def _mixed(stage: Stage, ops: list[tuple[Step, Op]], drawn: Drawn, extent: Extent) -> Mix:
+    """The mix at the end of a stage. Every layer's way to its place is added to `ops`, so that it is sampled once."""
+    step, layers = stage.steps[-1], stage.partners + 1
+    for _, op in ops:
+        extent = extent_after(op, extent, np)
+    height, width = (np.broadcast_to(side, drawn_count(drawn)).reshape(layers, -1) for side in extent)
+    count = height.shape[1]
+    first = Drawn(**{name: value[:count] for name, value in vars(drawn).items()})
+    mix = step.transform.mix(first, (height.T, width.T), np)
+    own = np.stack([height[0], width[0]], axis=-1).astype(np.int64)
+    place = np.rint(mix.place).astype(np.int64)
+    seen = (place[..., 2:] > place[..., :2]).all(axis=-1)
+    mix = replace(
+        mix,
+        size=own if mix.size is None else np.broadcast_to(mix.size, (count, 2)),
+        place=place,
+        weight=np.where(seen, mix.weight, 0.0),
+    )
+    shift = np.broadcast_to(np.eye(3), (*mix.weight.shape, 3, 3)).copy()
+    shift[..., 0, 2], shift[..., 1, 2] = place[..., 1], place[..., 0]
+    warp = Warp(
+        matrix=np.swapaxes(mix.matrix @ shift, 0, 1).reshape(-1, 3, 3),
+        size=np.swapaxes(np.maximum(place[..., 2:] - place[..., :2], 1), 0, 1).reshape(-1, 2),
+        interpolation="bilinear",
+        border=None,
+        antialias=mix.antialias,
+    )
+    fused = fuse(ops[-1][1], warp, np) if ops else None
+    if fused is not None:
+        ops.pop()
+    ops.append((step, warp if fused is None else fused))
+    return mix
+
+
+def drawn_count(drawn: Drawn) -> int:
+    """How many records a step drew for."""
+    return len(next(iter(vars(drawn).values())))
 
 
 def _draw(stage: Stage, keys: Ints, seed: int, epoch: int) -> tuple[Drawn, ...]:

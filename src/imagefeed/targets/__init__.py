@@ -17,6 +17,7 @@ from imagefeed.targets.base import Ints, Plain, Target
 from imagefeed.targets.boxes import Boxes, BoxFormat, MovingBoxes, unpad
 from imagefeed.targets.keypoints import Keypoints, MovingKeypoints
 from imagefeed.targets.labels import Label, MultiLabel, Numbers, Value
+from imagefeed.targets.layers import Layers
 from imagefeed.targets.motion import Motion
 from imagefeed.targets.pictures import Image, Mask, MaskKind, PictureTarget
 
@@ -26,6 +27,7 @@ __all__ = [
     "Image",
     "Keypoints",
     "Label",
+    "Layers",
     "Mask",
     "MaskKind",
     "Motion",

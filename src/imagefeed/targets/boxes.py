@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from imagefeed.checks import check_bool, check_choice, check_number, fail
 from imagefeed.errors import SourceError, SpecError
 from imagefeed.targets.base import Floats, Ints, Target
+from imagefeed.targets.layers import Layers
 from imagefeed.targets.motion import Motion
 from imagefeed.targets.ragged import check_lengths, entries_of, flatten, padded, rows_of
 
@@ -95,7 +96,7 @@ class Boxes(Target):
         return len(self.counts)
 
     def take(self, rows: Ints) -> Self:
-        return self._kept(entries_of(self.counts, rows), self.counts[rows])
+        return self.chosen(entries_of(self.counts, rows), self.counts[rows])
 
     def joined(self, others: Sequence[Any]) -> Self:
         every = [self, *others]
@@ -147,11 +148,11 @@ class Boxes(Target):
                 f"{names[row]}: a box ({shown}) ({kind}) lies outside the picture, which is {height} high and {width} "
                 "wide; is that the format of the boxes?"
             )
-        x0, y0, x1, y1 = np.clip(corners, 0.0, np.tile(extent, 2)).T
-        places = np.stack([x0, y0, x1, y0, x1, y1, x0, y1], axis=-1).reshape(-1, 4, 2)
+        places = corners_of(np.clip(corners, 0.0, np.tile(extent, 2)))
         return MovingBoxes(self, places, np.ones(len(places)))
 
-    def _kept(self, entries: NDArray[Any], counts: Ints) -> Self:
+    def chosen(self, entries: NDArray[Any], counts: Ints) -> Self:
+        """Some of the boxes, with all that belongs to them; `counts` says how many of them each picture has."""
         return replace(
             self,
             values=self.values[entries],
@@ -180,20 +181,52 @@ class MovingBoxes:
         places, seen = motion.points(self.corners, rows_of(self.boxes.counts))
         return replace(self, corners=places, share=np.where(seen.all(axis=1), self.share, 0.0))
 
+    def mixed(self, sizes: Ints, layers: Layers) -> MovingBoxes:
+        """The boxes of several records in one picture, each clipped to its layer and, where it must, left out.
+
+        Args:
+            sizes: int64 (n·k, 2), of the parts that are seen of each layer.
+            layers: Where they lie.
+
+        Raises:
+            SpecError: Things are pasted, but the boxes do not say which of them is theirs.
+        """
+        rows = rows_of(self.boxes.counts)
+        picture, layer = layers.where(rows)
+        _, clipped, share = self._clipped(np.tile(sizes[rows][:, ::-1].astype(np.float64), 2))
+        placed = clipped + np.tile(layers.place[picture, layer][:, 1::-1], 2)
+        share = share * (1.0 - layers.hidden(placed, picture, layer)) * (layers.weight[picture, layer] > 0)
+        if layers.pasted is not None:
+            mine = self.boxes.labels if layers.ids is None else self.boxes.attributes.get(layers.ids)
+            if mine is None:
+                what = "labels" if layers.ids is None else f"attribute {layers.ids!r}"
+                raise SpecError(f"CopyPaste: the boxes have no {what} to say which number of the mask is theirs")
+            known = (mine >= 0) & (mine < layers.pasted.shape[1])
+            chosen = known & layers.pasted[picture, np.where(known, mine, 0).astype(np.int64)]
+            share = np.where((layer == 0) | chosen, share, 0.0)
+        entries = np.flatnonzero((share >= self.boxes.min_visible) & (share > 0))
+        entries = entries[np.argsort(picture[entries], kind="stable")]
+        counts = np.bincount(picture[entries], minlength=layers.count)
+        return MovingBoxes(self.boxes.chosen(entries, counts), corners_of(placed[entries]), share[entries])
+
     def finished(self, sizes: Ints) -> Boxes:
         """Boxes as they were given, in pictures that have come to these sizes, int64 (n, 2)."""
         rows = rows_of(self.boxes.counts)
         extent = np.tile(sizes[rows][:, ::-1].astype(np.float64), 2)
-        whole = np.concatenate([self.corners.min(axis=1), self.corners.max(axis=1)], axis=1)
-        clipped = np.clip(whole, 0.0, extent)
-        before, after = area(whole), area(clipped)
-        share = self.share * after / np.where(before > 0, before, 1.0)
+        whole, clipped, share = self._clipped(extent)
         keep = (share >= self.boxes.min_visible) & (share > 0)
         values = clipped if self.boxes.clip else whole
         if self.boxes.normalized:
             values = values / extent
         changed = replace(self.boxes, values=from_xyxy(values, self.boxes.format))
-        return changed._kept(np.flatnonzero(keep), np.bincount(rows[keep], minlength=len(sizes)))  # pyright: ignore[reportPrivateUsage]
+        return changed.chosen(np.flatnonzero(keep), np.bincount(rows[keep], minlength=len(sizes)))
+
+    def _clipped(self, extent: Floats) -> tuple[Floats, Floats, Floats]:
+        """Upright boxes, the same clipped to limits (total, 4), and the share of each that is left."""
+        whole = np.concatenate([self.corners.min(axis=1), self.corners.max(axis=1)], axis=1)
+        clipped = np.clip(whole, 0.0, extent)
+        before = area(whole)
+        return whole, clipped, self.share * area(clipped) / np.where(before > 0, before, 1.0)
 
 
 def to_xyxy(values: Floats, kind: BoxFormat) -> Floats:
@@ -212,6 +245,12 @@ def from_xyxy(values: Floats, kind: BoxFormat) -> Floats:
     if kind == "xyxy":
         return values
     return np.concatenate([first if kind == "xywh" else (first + last) * 0.5, last - first], axis=1)
+
+
+def corners_of(boxes: Floats) -> Floats:
+    """The corners (total, 4, 2), in order around it, of boxes (total, 4) of left, top, right, bottom."""
+    x0, y0, x1, y1 = boxes.T
+    return np.stack([x0, y0, x1, y0, x1, y1, x0, y1], axis=-1).reshape(-1, 4, 2)
 
 
 def area(corners: Floats) -> Floats:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.checks import check_bool, fail, is_tuple
-from imagefeed.errors import SourceError
+from imagefeed.errors import SourceError, SpecError
 from imagefeed.targets.base import Floats, Ints, Plain, Target
+from imagefeed.targets.layers import Layers
 from imagefeed.targets.motion import Motion
 from imagefeed.targets.ragged import entries_of, flatten, padded, rows_of
 
@@ -145,6 +146,34 @@ class MovingKeypoints:
             places=np.where(mirrored[:, None, None], places[:, order], places),
             visibility=np.where(mirrored[:, None], visibility[:, order], visibility),
         )
+
+    def mixed(self, sizes: Ints, layers: Layers) -> MovingKeypoints:
+        """The sets of points of several records in one picture; a point that a later layer hides is not seen.
+
+        Args:
+            sizes: int64 (n·k, 2), of the parts that are seen of each layer.
+            layers: Where they lie.
+
+        Raises:
+            SpecError: Each picture has one set of points, or things are pasted.
+        """
+        if self.keypoints.counts is None:
+            raise SpecError("Keypoints: each picture has one set of points, but a mix has several; give lists of sets")
+        if layers.pasted is not None:
+            raise SpecError("CopyPaste: keypoints do not say which things they belong to; leave them out")
+        rows = self.keypoints.rows()
+        picture, layer = layers.where(rows)
+        extent = sizes[rows][:, None, ::-1]
+        inside: Any = ((self.places >= 0) & (self.places <= extent)).all(axis=2)
+        places = self.places + layers.place[picture, layer][:, None, 1::-1]
+        for k in range(places.shape[1]):
+            point = np.tile(places[:, k], 2) + np.array([-0.5, -0.5, 0.5, 0.5])
+            inside[:, k] &= layers.hidden(point, picture, layer) < 0.5
+        entries = np.flatnonzero(layers.weight[picture, layer] > 0)
+        entries = entries[np.argsort(picture[entries], kind="stable")]
+        counts = np.bincount(picture[entries], minlength=layers.count)
+        chosen = replace(self.keypoints, values=self.keypoints.values[entries], counts=counts)
+        return MovingKeypoints(chosen, places[entries], np.where(inside, self.visibility, 0.0)[entries])
 
     def finished(self, sizes: Ints) -> Keypoints:
         """Keypoints as they were given, in pictures that have come to these sizes, int64 (n, 2)."""

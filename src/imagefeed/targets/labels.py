@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.checks import fail
+from imagefeed.errors import SpecError
 from imagefeed.targets.base import Ints, Target
+from imagefeed.targets.layers import Layers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +44,21 @@ class Numbers(Target):
         """What a batch holds of it."""
         return self.values
 
+    def mixed(self, layers: Layers) -> Numbers:
+        """The numbers of several records as those of one: their mean, by how much each counts.
+
+        Raises:
+            SpecError: They are no shares, or not numbers that have a mean.
+        """
+        if layers.pasted is not None:
+            return self.take(np.arange(layers.count))
+        if self.values.dtype.kind != "f":
+            raise SpecError(
+                f"{type(self).__name__}: {self.values.dtype} numbers have no mean where pictures are mixed; give "
+                "floats, or classes as Label(..., classes=n)"
+            )
+        return replace(self, values=_mean(self.values, layers))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Label(Numbers):
@@ -72,6 +89,13 @@ class Label(Numbers):
         for wrong in self.values[(self.values < 0) | (self.values >= self.classes)].tolist():
             raise fail("Label.values", wrong, f"expected class numbers from 0 to {self.classes - 1}")
 
+    def mixed(self, layers: Layers) -> Numbers:
+        if layers.pasted is not None:
+            return self.take(np.arange(layers.count))
+        if self.classes is None:
+            raise SpecError("Label: mixed classes become shares, for which it must say how many there are: classes=n")
+        return MultiLabel(_mean(np.eye(self.classes, dtype=np.float32)[self.values], layers))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MultiLabel(Numbers):
@@ -89,6 +113,13 @@ class MultiLabel(Numbers):
             raise fail("MultiLabel.values", f"shape {self.values.shape}", "expected (n, classes)")
         object.__setattr__(self, "values", self.values.astype(np.float32, copy=False))
 
+    def mixed(self, layers: Layers) -> Numbers:
+        if not layers.union or layers.pasted is not None:
+            return Numbers.mixed(self, layers)
+        seen = (layers.weight > 0).T.reshape(-1, 1)
+        every = np.where(seen, self.values, 0).reshape(layers.place.shape[1], layers.count, -1)
+        return replace(self, values=every.max(axis=0))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value(Numbers):
@@ -99,3 +130,10 @@ class Value(Numbers):
     Attributes:
         values: (n, ...) of any dtype.
     """
+
+
+def _mean(values: NDArray[Any], layers: Layers) -> NDArray[Any]:
+    """The mean over layers of values (n·k, ...), by their shares."""
+    every = values.reshape(layers.place.shape[1], layers.count, *values.shape[1:])
+    share = layers.share.T.reshape(every.shape[:2] + (1,) * (every.ndim - 2))
+    return (every * share).sum(axis=0).astype(values.dtype)

@@ -48,6 +48,12 @@ from .geometric import (
     VerticalFlip as VerticalFlip,
     Zoom as Zoom,
 )
+from .mixing import (
+    CopyPaste as CopyPaste,
+    CutMix as CutMix,
+    MixUp as MixUp,
+    Mosaic as Mosaic,
+)
 from .noise import (
     Downscale as Downscale,
     GaussianNoise as GaussianNoise,

@@ -8,11 +8,12 @@ from dataclasses import MISSING, fields
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, Literal, cast
 
-from imagefeed.ops import Extent, Op
+from imagefeed.errors import SpecError
+from imagefeed.ops import Extent, Mix, Op
 from imagefeed.types import Namespace
 from imagefeed.variables import Variable
 
-Role = Literal["pixels", "host", "units"]
+Role = Literal["pixels", "host", "mix", "units"]
 
 NO_VARIABLES: Mapping[str, Variable] = MappingProxyType({})
 
@@ -42,8 +43,9 @@ class Transform(ABC):
                 return scale_levels(factor, factor * 0.0, xp)
 
     Attributes:
-        role: "pixels" for work on levels from 0 to 255; "host" if it lowers to a Python function; "units" if
-            it leaves the levels, after which only other "units" may follow.
+        role: "pixels" for work on levels from 0 to 255; "host" if it lowers to a Python function; "mix" if
+            it takes other records; "units" if it leaves the levels, after which only other "units" may follow.
+        partners: How many other records it takes.
     """
 
     __slots__ = ()
@@ -57,6 +59,18 @@ class Transform(ABC):
     @property
     def role(self) -> Role:
         return "pixels"
+
+    @property
+    def partners(self) -> int:
+        return 0
+
+    def mix(self, drawn: Drawn, extent: Extent, xp: Namespace) -> Mix:
+        """How pictures become one; see `transforms.mixing`.
+
+        Raises:
+            SpecError: This transform takes no other records.
+        """
+        raise SpecError(f"{type(self).__name__}: takes no other records")
 
     def variables(self) -> Mapping[str, Variable]:
         """What is drawn for every record, in the order in which random numbers are taken."""

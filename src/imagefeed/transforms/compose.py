@@ -8,7 +8,7 @@ from typing import Any
 
 from imagefeed.checks import check_bool, check_number, fail
 from imagefeed.errors import SpecError
-from imagefeed.ops import Extent, Host, Op, Warp, extent_after
+from imagefeed.ops import Extent, Host, Mix, Op, Warp, extent_after
 from imagefeed.transforms.base import NO_VARIABLES, Drawn, Role, Transform
 from imagefeed.types import Array, Namespace
 from imagefeed.variables import Bernoulli, Choice, Integers, Uniform, Variable, check_weights
@@ -41,6 +41,10 @@ class Sometimes(Transform):
     def role(self) -> Role:
         return self.transform.role
 
+    @property
+    def partners(self) -> int:
+        return self.transform.partners
+
     def variables(self) -> Mapping[str, Variable]:
         inner = {f"transform.{name}": v for name, v in self.transform.variables().items()}
         return {"applied": Bernoulli(self.probability)} | inner
@@ -48,6 +52,9 @@ class Sometimes(Transform):
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         ops = self.transform.lower(drawn.within("transform"), extent, xp)
         return _masked([(op, drawn.applied) for op in ops], extent, xp)
+
+    def mix(self, drawn: Drawn, extent: Extent, xp: Namespace) -> Mix:
+        return self.transform.mix(drawn.within("transform"), extent, xp).masked(drawn.applied, extent, xp)
 
 
 @dataclass(frozen=True, slots=True)

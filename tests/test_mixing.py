@@ -1,0 +1,229 @@
+"""One picture from several records: MixUp, CutMix, Mosaic, CopyPaste, with all that goes with them."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import imagefeed as feed
+from imagefeed import rng
+
+SEED = 5
+
+
+def colored(count: int = 12, size: tuple[int, int] = (24, 32)) -> np.ndarray:
+    """Pictures of one level each, ten times their number."""
+    return np.repeat((np.arange(count) * 10).astype(np.uint8), size[0] * size[1] * 3).reshape(count, *size, 3)
+
+
+def everything(count: int = 12) -> dict:
+    return {
+        "label": feed.Label(np.arange(count), classes=count),
+        "several": feed.MultiLabel(np.eye(count)),
+        "mask": feed.Mask(np.repeat(np.arange(count, dtype=np.uint8), 24 * 32).reshape(count, 24, 32)),
+        "boxes": feed.Boxes([[[4, 4, 28, 20]]] * count, labels=[[k] for k in range(count)], min_visible=0.01),
+    }
+
+
+def one_batch(step, targets=None, *, count=12, epoch=0, batch_size=None, images=None, **options):
+    source = feed.arrays(colored(count) if images is None else images, targets)
+    steps = step if isinstance(step, list) else [step]
+    loader = feed.Loader(
+        source, feed.Pipeline(steps), batch_size=batch_size or count, shuffle=False, seed=SEED, **options
+    )
+    return list(loader.batches(epoch))
+
+
+def partner(count: int, step: int = 0, epoch: int = 0) -> np.ndarray:
+    """The records that are drawn to be mixed in, by NumPy's own Philox."""
+    numbers = rng.uniform(SEED, epoch, np.array([step]), np.array([1]), np.arange(count))
+    return np.floor(numbers[:, 0] * count).astype(int)
+
+
+def test_mixup_blends_pictures_and_labels_alike() -> None:
+    targets = everything()
+    del targets["mask"]
+    (batch,) = one_batch(feed.MixUp(alpha=1.0), targets)
+    other = partner(12)
+    share = batch.targets["label"]
+    np.testing.assert_allclose(share.sum(axis=1), 1, atol=1e-6)
+    own = np.where(other == np.arange(12), 0.5, share[np.arange(12), np.arange(12)])
+    expected = 10 * (np.arange(12) * own + other * (1 - own))
+    np.testing.assert_allclose(batch.images[:, 0, 0, 0], expected, atol=0.51)
+    np.testing.assert_array_equal(batch.targets["several"], share)
+    assert batch.targets["boxes"]["count"].tolist() == [2] * 12
+    assert batch.targets["boxes"]["labels"].tolist() == [[k, other[k]] for k in range(12)]
+
+
+def test_a_soft_mask_is_blended_and_an_index_mask_is_not() -> None:
+    levels = np.zeros((2, 4, 4), np.uint8)
+    levels[1] = 200
+    images = np.zeros((2, 4, 4, 3), np.uint8)
+    (batch,) = one_batch(
+        feed.MixUp(alpha=1.0), {"m": feed.Mask(levels, kind="soft"), "v": np.eye(2)}, count=2, images=images
+    )
+    np.testing.assert_allclose(batch.targets["m"][:, 0, 0, 0], batch.targets["v"][:, 1] * 200 / 255, atol=0.5 / 255)
+    with pytest.raises(feed.SpecError, match="a Mask of kind 'index' cannot be blended"):
+        one_batch(feed.MixUp(), feed.Mask(levels), count=2, images=images)
+
+
+def test_cutmix_cuts_everything_at_the_same_place() -> None:
+    (batch,) = one_batch(feed.CutMix(), everything())
+    got = batch.targets
+    np.testing.assert_array_equal(got["mask"] * 10, batch.images[..., 0])
+    other = partner(12)
+    for k in range(12):
+        areas = np.bincount(got["mask"][k].ravel(), minlength=12) / (24 * 32)
+        np.testing.assert_allclose(got["label"][k], areas, atol=1e-6)
+        own = np.flatnonzero(got["boxes"]["labels"][k] == k)
+        assert set(got["boxes"]["labels"][k][: got["boxes"]["count"][k]]) <= {k, other[k]}
+        visible = (got["mask"][k, 4:20, 4:28] == k).mean()
+        assert (visible >= 0.01) == bool(len(own)) or other[k] == k
+        for number in range(got["boxes"]["count"][k]):
+            if got["boxes"]["labels"][k, number] == other[k] != k:
+                x0, y0, x1, y1 = got["boxes"]["boxes"][k, number].astype(int)
+                assert (got["mask"][k, y0:y1, x0:x1] == other[k]).all()
+
+
+def test_mosaic_puts_four_pictures_around_a_point() -> None:
+    (batch,) = one_batch(feed.Mosaic((40, 60)), everything())
+    got = batch.targets
+    assert batch.images.shape == (12, 40, 60, 3)
+    np.testing.assert_array_equal(got["mask"] * 10, batch.images[..., 0])
+    numbers = rng.uniform(SEED, 0, np.array([0]), np.array([5]), np.arange(12))
+    others = np.floor(numbers[:, :3] * 12).astype(int)
+    for k in range(12):
+        y, x = np.rint((0.25 + 0.5 * numbers[k, 3:]) * (40, 60)).astype(int)
+        parts = (np.s_[:y, :x], np.s_[:y, x:], np.s_[y:, :x], np.s_[y:, x:])
+        for part, record in zip(parts, (k, *others[k]), strict=True):
+            assert (got["mask"][k][part] == record).all()
+        assert set(np.flatnonzero(got["several"][k])) == {k, *others[k]}
+        np.testing.assert_allclose(got["label"][k], np.bincount(got["mask"][k].ravel(), minlength=12) / 2400, atol=1e-6)
+        for box, label in zip(feed.unpad(got["boxes"])[k]["boxes"], feed.unpad(got["boxes"])[k]["labels"], strict=True):
+            x0, y0, x1, y1 = np.rint(box).astype(int)
+            assert (got["mask"][k, y0:y1, x0:x1] == label).all()
+
+
+def test_copypaste_pastes_what_a_mask_says() -> None:
+    images = colored(8)
+    mask = np.zeros((8, 24, 32), np.uint8)
+    mask[:, 4:12, 4:12], mask[:, 14:20, 16:30] = 1, 2
+    boxes = feed.Boxes([[[4, 4, 12, 12], [16, 14, 30, 20]]] * 8, labels=[[7, 8]] * 8, attributes={"id": [[1, 2]] * 8})
+    targets = {"mask": feed.Mask(mask), "boxes": boxes, "label": np.arange(8)}
+    (batch,) = one_batch(feed.CopyPaste(ids="id"), targets, count=8, images=images)
+    other = partner(8)
+    pasted = rng.uniform(SEED, 0, np.array([0]), np.array([257]), np.arange(8))[:, 1:] < 0.5
+    assert pasted[:, 1:3].any()
+    assert not pasted[:, 1:3].all()
+    for k in range(8):
+        expected = np.where((mask[k] > 0) & pasted[k][mask[k]], other[k] * 10, k * 10)
+        np.testing.assert_array_equal(batch.images[k, :, :, 0], expected)
+        np.testing.assert_array_equal(batch.targets["mask"][k], mask[k])  # things lie at the same place in all
+        assert batch.targets["boxes"]["count"][k] == 2  # a thing of its own is covered by that which is pasted
+    assert batch.targets["label"].tolist() == list(range(8))
+    with pytest.raises(
+        feed.SpecError, match=r"CopyPaste\.mask: got 'other'; expected the name of a Mask of kind 'index'"
+    ):
+        one_batch(feed.CopyPaste(mask="other"), targets, count=8, images=images)
+    with pytest.raises(feed.SpecError, match="the boxes have no attribute 'name'"):
+        one_batch(feed.CopyPaste(ids="name"), targets, count=8, images=images)
+
+
+@pytest.mark.parametrize("step", [feed.MixUp(), feed.CutMix(), feed.Mosaic((24, 32))])
+def test_what_is_mixed_depends_on_nothing_but_its_key(step) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, 24, 32, 3)).astype(np.uint8)
+    steps = [
+        feed.HorizontalFlip(),
+        feed.Rotate(degrees=(-20, 20)),
+        step,
+        feed.Rotate(degrees=(-5, 5)),
+        feed.Rescale(1 / 255),
+    ]
+    whole = one_batch(steps, np.eye(12), images=images, threads=1)[0]
+    for options in ({"threads": 3}, {"batch_size": 5}, {"batch_size": 1}):
+        parts = one_batch(steps, np.eye(12), images=images, **options)
+        np.testing.assert_array_equal(np.concatenate([part.images for part in parts]), whole.images)
+        np.testing.assert_array_equal(np.concatenate([part.targets for part in parts]), whole.targets)
+    other = one_batch(steps, np.eye(12), images=images, epoch=1)[0]
+    assert not np.array_equal(other.images, whole.images)
+
+
+def test_a_partner_comes_as_this_epoch_makes_it() -> None:
+    """Half of the picture is the partner, after its own flip and turn."""
+    images = np.random.default_rng(0).integers(0, 256, (6, 24, 32, 3)).astype(np.uint8)
+    before = [feed.HorizontalFlip(), feed.Rotate(degrees=(-20, 20))]
+    (plain,) = one_batch(before, count=6, images=images)
+    (mixed,) = one_batch([*before, feed.Mosaic((48, 64), center=(0.5, 0.5))], count=6, images=images)
+    numbers = rng.uniform(SEED, 0, np.array([2]), np.array([3]), np.arange(6))
+    for k, others in enumerate(np.floor(numbers * 6).astype(int)):
+        parts = [plain.images[j] for j in (k, *others)]
+        expected = np.concatenate([np.concatenate(parts[:2], axis=1), np.concatenate(parts[2:], axis=1)])
+        np.testing.assert_array_equal(mixed.images[k], expected)
+
+
+def test_sometimes_leaves_the_others_alone() -> None:
+    (batch,) = one_batch(feed.Sometimes(feed.CutMix(), probability=0.5), everything())
+    whole = batch.targets["label"].max(axis=1) == 1
+    assert 0 < whole.sum() < 12
+    np.testing.assert_array_equal(batch.images[whole], colored()[whole])
+    assert batch.targets["boxes"]["count"][whole].max() == 1
+
+
+def test_mixes_follow_one_another() -> None:
+    steps = [feed.Mosaic((24, 32)), feed.MixUp(alpha=1.0), feed.CutMix()]
+    targets = everything()
+    del targets["mask"]
+    (batch,) = one_batch(steps, {"share": np.eye(12), "boxes": targets["boxes"]})
+    np.testing.assert_allclose(batch.targets["share"].sum(axis=1), 1, atol=1e-6)
+    assert (batch.targets["share"] > 0).sum(axis=1).max() > 4
+    assert batch.targets["boxes"]["count"].max() > 4
+
+
+def test_a_bad_partner_is_named(tmp_path) -> None:
+    from PIL import Image
+
+    for k in range(8):
+        Image.fromarray(colored()[k]).save(tmp_path / f"{k}.png")
+    (tmp_path / "3.png").write_bytes(b"no picture")
+    pipeline = feed.Pipeline([feed.CutMix()])
+    source = feed.folder(tmp_path, labels=None)
+    with pytest.raises(feed.DecodeError, match=r"3\.png"):
+        list(feed.Loader(source, pipeline, batch_size=8, seed=SEED))
+    loader = feed.Loader(source, pipeline, batch_size=8, seed=SEED, shuffle=False, on_error="skip", max_bad=1)
+    (images,) = list(loader)
+    hit = {3, *np.flatnonzero(partner(8) == 3).tolist()}
+    assert len(images) == 8 - len(hit)
+    assert all("3.png" in str(error) for error in loader.bad)
+
+
+def test_what_cannot_be_mixed_says_why() -> None:
+    with pytest.raises(feed.SpecError, match="how many there are: classes=n"):
+        one_batch(feed.MixUp(), np.arange(12))
+    with pytest.raises(feed.SpecError, match="int64 numbers have no mean"):
+        one_batch(feed.MixUp(), feed.Value(np.arange(12)))
+    with pytest.raises(feed.SpecError, match="each picture has one set of points"):
+        one_batch(feed.Mosaic((24, 32)), feed.Keypoints(np.ones((12, 2, 2))))
+    with pytest.raises(feed.SpecError, match=r"MixUp\.alpha: got 0"):
+        feed.MixUp(alpha=0)
+
+
+def test_keypoints_come_along_in_a_mosaic() -> None:
+    points = feed.Keypoints([[[[4.0, 4.0], [28.0, 20.0]]]] * 12)
+    (batch,) = one_batch(feed.Mosaic((48, 64), center=(0.5, 0.5)), points)
+    expected = [[[[4, 4], [28, 20]], [[36, 4], [60, 20]], [[4, 28], [28, 44]], [[36, 28], [60, 44]]]] * 12
+    np.testing.assert_allclose(batch.targets["keypoints"][..., :2], expected, atol=1e-4)
+    assert (batch.targets["keypoints"][..., 2] == 2).all()
+
+
+def test_validation_and_words() -> None:
+    pipeline = feed.Pipeline([feed.MixUp(), feed.CutMix(), feed.CopyPaste(), feed.Mosaic((20, 30))])
+    assert pipeline.deterministic().steps == (feed.Resize((20, 30), fit="contain"),)
+    loader = feed.Loader(feed.arrays(colored()), feed.Pipeline([feed.Mosaic((24, 32)), feed.Rescale(1 / 255)]))
+    assert "mix 4 pictures to 24x32: 1 of rows 0 to" in loader.explain(3)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2, 1.0, 3.0, 40.0])
+def test_beta_is_that_of_scipy(alpha) -> None:
+    lower = np.linspace(0, 0.5, 1001)[1:, None]
+    got = feed.Beta(alpha).sample(lower, np)
+    np.testing.assert_allclose(stats.beta(alpha, alpha).cdf(got), lower[:, 0], atol=1e-5)
+    np.testing.assert_allclose(feed.Beta(alpha).sample(1 - lower, np), 1 - got, atol=1e-9)
