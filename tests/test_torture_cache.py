@@ -1,5 +1,6 @@
 """Promises about the cache: whatever happens to it, no wrong picture is ever served. `scripts/torture` runs more."""
 
+import gc
 import io
 import os
 import resource
@@ -16,7 +17,7 @@ import pytest
 from PIL import Image
 
 import imagefeed as feed
-from imagefeed import Cache, Loader, Pipeline, _native
+from imagefeed import Cache, Loader, Pipeline, _native, cache as cache_module
 from imagefeed.cache import HEADER, is_whole, open_folder, sealed
 
 LONG = "IMAGEFEED_TORTURE" in os.environ
@@ -36,7 +37,19 @@ def photos(tmp_path, data) -> feed.Source:
 def epoch(source: feed.Source, cache: Cache | None) -> tuple[bytes, int, int]:
     loader = Loader(source, PIPELINE, batch_size=16, cache=cache, seed=1)
     images = b"".join(images.tobytes() for images in loader)
-    return images, loader.report().cache_hits, loader._engine.keeper.damaged
+    found = images, loader.report().cache_hits, loader._engine.keeper.damaged
+    del loader
+    closed()
+    return found
+
+
+def closed() -> None:
+    """Wait until no folder is open here: the conducting thread lets go of its engine a moment after the last batch."""
+    end = time.monotonic() + 5
+    while len(cache_module._open) and time.monotonic() < end:
+        gc.collect()
+        time.sleep(0.001)
+    assert not len(cache_module._open)
 
 
 def test_promise_bitrot(photos, tmp_path, rng) -> None:
@@ -58,6 +71,7 @@ def test_promise_bitrot(photos, tmp_path, rng) -> None:
         damaged = [key for key, value in store.items() if not is_whole(value)]
         assert len(damaged) == 5
         del store
+        closed()
         images, hits, found = epoch(photos, Cache(folder, store="raw"))
         assert images == expected
         assert found == 5

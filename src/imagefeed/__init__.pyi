@@ -170,3 +170,7 @@ from .variables import (
     Uniform as Uniform,
     Variable as Variable,
 )
+from .watch import (
+    Watch as Watch,
+    profile as profile,
+)

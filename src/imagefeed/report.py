@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Below this share of waiting, the loader is as fast as it needs to be.
 ENOUGH = 0.05
+_NATIVE = ("read", "decode", "draw")
 _STAGES = {
     "read": "reading files",
     "decode": "decoding JPEG",
@@ -75,7 +76,7 @@ class Report:
         """The stage that limits the loader; None where the loader limits nobody."""
         if self.wait_share < ENOUGH or not self.ceilings:
             return None
-        native = [name for name in ("read", "decode", "draw") if name in self.ceilings]
+        native = [name for name in _NATIVE if name in self.ceilings]
         # Native stages share the threads: together they allow less than each alone.
         together = sum(self.microseconds[name] for name in native) / self.threads
         slowest = min(self.ceilings, key=lambda name: self.ceilings[name])
@@ -93,6 +94,27 @@ class Report:
         return (
             f"The loader limits: the model waited {self.wait_share:.0%} of the time, most of all for "
             f"{_STAGES[self.limit]}. Try this: {_ADVICE[self.limit]}."
+        )
+
+    def since(self, before: Report) -> Report:
+        """What was done after another report of the same loader."""
+        images = self.images - before.images
+        spent = {
+            name: max(0.0, cost * self.images - before.microseconds.get(name, 0.0) * before.images)
+            for name, cost in self.microseconds.items()
+        }
+        costs = {name: value / images for name, value in spent.items() if value} if images else {}
+        return Report(
+            images=images,
+            batches=self.batches - before.batches,
+            bad=self.bad - before.bad,
+            seconds=self.seconds - before.seconds,
+            waited=self.waited - before.waited,
+            threads=self.threads,
+            microseconds=costs,
+            ceilings={name: 1e6 / cost * (self.threads if name in _NATIVE else 1) for name, cost in costs.items()},
+            cache_hits=self.cache_hits - before.cache_hits,
+            cache_misses=self.cache_misses - before.cache_misses,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -143,7 +165,7 @@ def report_of(meter: Meter, times: tuple[int, int, int], threads: int, *, hits: 
         misses: Pictures that were not in it.
     """
     images = max(meter.images, 1)
-    native = dict(zip(("read", "decode", "draw"), times, strict=True))
+    native = dict(zip(_NATIVE, times, strict=True))
     spans = {name: meter.spans.get(name, 0) for name in ("pillow", "function", "cache")}
     costs = {name: value for name, value in {**native, **spans, "python": meter.python}.items() if value}
     rates = {name: images * 1e9 / value * (threads if name in native else 1) for name, value in costs.items()}

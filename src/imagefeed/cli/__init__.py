@@ -16,6 +16,7 @@ from imagefeed.cli.copies import materialize
 from imagefeed.cli.demo import demo
 from imagefeed.cli.migrate import migrate
 from imagefeed.cli.preview import preview
+from imagefeed.cli.quarantine import quarantine
 from imagefeed.cli.saved import show, stats
 from imagefeed.cli.studio import studio
 from imagefeed.errors import ImagefeedError
@@ -72,6 +73,7 @@ app.command(
     )
 )(studio)
 
+app.command(epilog=_examples("imagefeed quarantine photos --to unreadable --dry-run"))(quarantine)
 app.add_typer(cache.app, name="cache")
 
 

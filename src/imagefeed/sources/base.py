@@ -277,7 +277,8 @@ def _identity(file: str, records: _native.Records, row: int, content: bool) -> b
     except OSError:
         return b""
     part = "" if length < 0 else f"\0{offset}\0{length}"
-    return os.fsencode(f"{os.path.abspath(file)}\0{found.st_size}\0{found.st_mtime_ns}\0{found.st_ino}{part}")
+    path = file if os.path.isabs(file) else os.path.abspath(file)
+    return os.fsencode(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\0{found.st_ino}{part}")
 
 
 def _digest(data: bytes) -> bytes:
