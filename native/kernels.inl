@@ -230,8 +230,6 @@ inline void find_places(const Picture& p, Path& path, int first, int count, Stre
     }
 }
 
-void x4_to_planes(const float* in, int count, Planes out);
-
 template <Border B, Reach R>
 inline void color_at_border(const Picture& p, const Stretch& t, int at, const float* fill, float* out) {
     const Spot s = t.spot(at);
@@ -261,7 +259,6 @@ inline void color_at_border(const Picture& p, const Stretch& t, int at, const fl
 template <Border B, Reach R, class Path>
 void warp_row_color(const Picture& p, Path path, const float* fill, int count, Planes out) {
     Stretch t;
-    float pixels[4 * kStretch];
     for (int first = 0; first < count; first += kStretch) {
         const int stretch = count - first < kStretch ? count - first : kStretch;
         find_places(p, path, first, stretch, t);
@@ -271,16 +268,18 @@ void warp_row_color(const Picture& p, Path path, const float* fill, int count, P
             Vec::prefetch(p.data + t.offset[k] + p.row_stride);
         }
         for (int at = 0; at < stretch; at += Vec::lanes) {
-            if (!t.held[at / Vec::lanes]) {
-                color_at_border<B, R>(p, t, at, fill, pixels + 4 * at);
-                continue;
+            F r, g, b;
+            if (t.held[at / Vec::lanes]) {
+                Vec::blend_held(p.data, t.offset + at, p.row_stride, t.fx + at, t.fy + at, r, g, b);
+            } else {
+                float pixels[4 * Vec::lanes];
+                color_at_border<B, R>(p, t, at, fill, pixels);
+                Vec::load_x4(pixels, r, g, b);
             }
-            for (int k = at; k < at + Vec::lanes; ++k) {
-                const std::uint8_t* const top = p.data + t.offset[k];
-                Vec::blend_pixels(top, top + p.row_stride, t.fx[k], t.fy[k], pixels + 4 * k);
-            }
+            Vec::store(plane(out, 0) + first + at, r);
+            Vec::store(plane(out, 1) + first + at, g);
+            Vec::store(plane(out, 2) + first + at, b);
         }
-        x4_to_planes(pixels, stretch, {out.data + first, out.stride});
     }
 }
 

@@ -57,9 +57,26 @@ struct Vec {
     static F gather_float(const std::uint8_t* base, I offset) {
         return _mm256_i32gather_ps(reinterpret_cast<const float*>(base), offset, 1);
     }
-    // Four neighbours: two pixels of four bytes side by side at `top`, and two at `bottom`.
-    static void blend_pixels(const std::uint8_t* top, const std::uint8_t* bottom, float x, float y, float* out) {
-        blend(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(top)), _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bottom)), x, y, out);
+    // Eight pixels, each between four neighbours that lie side by side at an offset and one row below.
+    static void blend_held(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y,
+                           F& r, F& g, F& b) {
+        F two[4];
+        for (int k = 0; k < 4; ++k) two[k] = blend_two(data, offset + 2 * k, stride, x + 2 * k, y + 2 * k);
+        separate(two[0], two[1], two[2], two[3], r, g, b);
+    }
+    static F blend_two(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y) {
+        const auto one = [=](int k) {  // left and right
+            const auto row = [=](std::ptrdiff_t down) {
+                const auto* const at = reinterpret_cast<const __m128i*>(data + offset[k] + down);
+                return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(at)));
+            };
+            const F above = row(0), below = row(stride);
+            return add(above, mul(set(y[k]), sub(below, above)));
+        };
+        const F a = one(0), b = one(1);
+        const F left = _mm256_permute2f128_ps(a, b, 0x20), right = _mm256_permute2f128_ps(a, b, 0x31);
+        const F share = _mm256_set_m128(_mm_set1_ps(x[1]), _mm_set1_ps(x[0]));
+        return add(left, mul(share, sub(right, left)));
     }
     // Four neighbours, each at an address of its own.
     static void blend_pixels(const std::uint8_t* tl, const std::uint8_t* tr, const std::uint8_t* bl, const std::uint8_t* br, float x,
@@ -134,8 +151,10 @@ struct Vec {
         _mm_storel_epi64(reinterpret_cast<__m128i*>(p + 16), _mm256_extracti128_si256(packed, 1));
     }
     static void load_x4(const float* p, F& r, F& g, F& b) {
-        const F p0 = _mm256_loadu_ps(p), p1 = _mm256_loadu_ps(p + 8);
-        const F p2 = _mm256_loadu_ps(p + 16), p3 = _mm256_loadu_ps(p + 24);
+        separate(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8), _mm256_loadu_ps(p + 16), _mm256_loadu_ps(p + 24), r, g, b);
+    }
+    // Eight pixels, two in a register, to their channels.
+    static void separate(F p0, F p1, F p2, F p3, F& r, F& g, F& b) {
         // Pixels 0 and 4, 1 and 5, ... side by side, then a four-by-four transposition within halves.
         const F a = _mm256_permute2f128_ps(p0, p2, 0x20), c = _mm256_permute2f128_ps(p0, p2, 0x31);
         const F d = _mm256_permute2f128_ps(p1, p3, 0x20), e = _mm256_permute2f128_ps(p1, p3, 0x31);

@@ -52,10 +52,6 @@ struct Vec {
 
     static I gather(const std::uint8_t* base, I offset) { return _mm512_i32gather_epi32(offset, base, 1); }
     static F gather_float(const std::uint8_t* base, I offset) { return _mm512_i32gather_ps(offset, base, 1); }
-    // Four neighbours: two pixels of four bytes side by side at `top`, and two at `bottom`.
-    static void blend_pixels(const std::uint8_t* top, const std::uint8_t* bottom, float x, float y, float* out) {
-        blend(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(top)), _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bottom)), x, y, out);
-    }
     // Four neighbours, each at an address of its own.
     static void blend_pixels(const std::uint8_t* tl, const std::uint8_t* tr, const std::uint8_t* bl, const std::uint8_t* br, float x,
                              float y, float* out) {
@@ -72,6 +68,33 @@ struct Vec {
         const __m256 both = _mm256_add_ps(above, _mm256_mul_ps(_mm256_set1_ps(y), _mm256_sub_ps(below, above)));
         const __m128 left = _mm256_castps256_ps128(both), right = _mm256_extractf128_ps(both, 1);
         _mm_storeu_ps(out, _mm_add_ps(left, _mm_mul_ps(_mm_set1_ps(x), _mm_sub_ps(right, left))));
+    }
+    // Sixteen pixels, each between four neighbours that lie side by side at an offset and one row below.
+    static void blend_held(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y,
+                           F& r, F& g, F& b) {
+        F four[4];
+        for (int k = 0; k < 4; ++k) four[k] = blend_four(data, offset + 4 * k, stride, x + 4 * k, y + 4 * k);
+        separate(four[0], four[1], four[2], four[3], r, g, b);
+    }
+    static F blend_four(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y) {
+        const __m512i halves = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
+        const __m512i quarters = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+        // Left and right of a pixel, then those of the next.
+        const auto two = [=](int k) {
+            const auto row = [=](std::ptrdiff_t down) {
+                const auto at = [=](int i) { return reinterpret_cast<const __m128i*>(data + offset[i] + down); };
+                const __m128d first = _mm_castsi128_pd(_mm_loadl_epi64(at(k)));
+                const __m128d both = _mm_loadh_pd(first, reinterpret_cast<const double*>(at(k + 1)));
+                return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_castpd_si128(both)));
+            };
+            const F above = row(0), below = row(stride);
+            const F share = _mm512_permutexvar_ps(halves, _mm512_castps128_ps512(_mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(y + k)))));
+            return add(above, mul(share, sub(below, above)));
+        };
+        const F a = two(0), b = two(2);
+        const F left = _mm512_shuffle_f32x4(a, b, 0x88), right = _mm512_shuffle_f32x4(a, b, 0xDD);
+        const F share = _mm512_permutexvar_ps(quarters, _mm512_castps128_ps512(_mm_loadu_ps(x)));
+        return add(left, mul(share, sub(right, left)));
     }
     template <int C>
     static F channel(I pixel) {
@@ -129,8 +152,10 @@ struct Vec {
         _mm512_mask_storeu_epi32(p, 0x0FFF, _mm512_permutexvar_epi32(order, packed));
     }
     static void load_x4(const float* p, F& r, F& g, F& b) {
-        const F p0 = _mm512_loadu_ps(p), p1 = _mm512_loadu_ps(p + 16);
-        const F p2 = _mm512_loadu_ps(p + 32), p3 = _mm512_loadu_ps(p + 48);
+        separate(_mm512_loadu_ps(p), _mm512_loadu_ps(p + 16), _mm512_loadu_ps(p + 32), _mm512_loadu_ps(p + 48), r, g, b);
+    }
+    // Sixteen pixels, four in a register, to their channels.
+    static void separate(F p0, F p1, F p2, F p3, F& r, F& g, F& b) {
         const __m512i rg = _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
         const __m512i bx = _mm512_add_epi32(rg, _mm512_set1_epi32(2));
         const F rg01 = _mm512_permutex2var_ps(p0, rg, p1), rg23 = _mm512_permutex2var_ps(p2, rg, p3);

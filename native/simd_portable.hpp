@@ -59,9 +59,13 @@ struct Vec {
         std::memcpy(&v, base + offset, 4);
         return v;
     }
-    // Four neighbours: two pixels of four bytes side by side at `top`, and two at `bottom`.
-    static void blend_pixels(const std::uint8_t* top, const std::uint8_t* bottom, float x, float y, float* out) {
-        blend_pixels(top, top + 4, bottom, bottom + 4, x, y, out);
+    // A pixel between four neighbours that lie side by side at an offset and one row below.
+    static void blend_held(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y,
+                           F& r, F& g, F& b) {
+        const std::uint8_t *const top = data + *offset, *const bottom = top + stride;
+        float pixel[4];
+        blend_pixels(top, top + 4, bottom, bottom + 4, *x, *y, pixel);
+        load_x4(pixel, r, g, b);
     }
     // Four neighbours, each at an address of its own.
     static void blend_pixels(const std::uint8_t* tl, const std::uint8_t* tr, const std::uint8_t* bl, const std::uint8_t* br, float x,
