@@ -31,6 +31,8 @@ from imagefeed.stored import PictureLike
 from imagefeed.types import Dtype, Layout
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from imagefeed.isolated import Isolated
 
 # Planning costs about the same for one record as for a few hundred. So records that are in memory already are planned
@@ -192,6 +194,28 @@ class Loader(Feeding):
             f"Loader({self.source!r}, {len(self.pipeline)} steps, {len(self)} batches of {self.batch_size} {order}, "
             f"{self.dtype} {self.layout}, seed {self.seed}, {self.threads} threads{shard})"
         )
+
+    def _repr_html_(self) -> str:
+        from imagefeed.notebook import loader_html
+
+        return loader_html(self)
+
+    def show(self, *, count: int = 12, columns: int = 4) -> Figure:
+        """The first pictures of the coming epoch, with labels, boxes, points and masks, as a matplotlib figure.
+
+        They are as they are before their units: steps such as Normalize are left out. A notebook shows the figure;
+        elsewhere `figure.savefig(path)` does. Needs matplotlib: `pip install 'imagefeed[notebook]'`.
+
+        Args:
+            count: How many pictures; at most as many as there are.
+            columns: How many stand side by side.
+
+        Raises:
+            DecodeError: One of them cannot be read.
+        """
+        from imagefeed.notebook import figure
+
+        return figure(self, count=count, columns=columns)
 
     def batches(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
         """One epoch from some batch on, with the indices of the records in each batch.

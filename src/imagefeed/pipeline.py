@@ -61,6 +61,11 @@ class Pipeline:
         steps = f"[\n{lines}]" if lines else "[]"
         return f"Pipeline({steps})" if self.training else f"Pipeline({steps}, training=False)"
 
+    def _repr_html_(self) -> str:
+        from imagefeed.notebook import pipeline_html
+
+        return pipeline_html(self)
+
     @property
     def is_random(self) -> bool:
         """Whether a record can look different the next time."""

@@ -92,6 +92,11 @@ class Source(ABC):
         """The class of each record, int64 (n,); None where records have none."""
         return None
 
+    def _repr_html_(self) -> str:
+        from imagefeed.notebook import source_html
+
+        return source_html(self)
+
     @property
     def channels(self) -> int:
         """How many channels the pictures have."""

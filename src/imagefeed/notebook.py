@@ -1,0 +1,113 @@
+"""How pipelines, sources and loaders show themselves in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imagefeed.loader import Loader
+from imagefeed.overlays import Overlay, overlays
+from imagefeed.pipeline import Pipeline
+from imagefeed.plan import plan
+from imagefeed.sources import Source
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+EXAMPLE = (375, 500)
+"""(height, width) of the picture for which a fused plan is shown."""
+
+MOST_CLASSES = 20
+COLORS = 10  # of matplotlib's cycle, "C0" to "C9"
+
+
+def pipeline_html(pipeline: Pipeline) -> str:
+    """The steps, and what they become together for a picture of an ordinary size."""
+    steps = _table(("", "step"), ((str(k), repr(step)) for k, step in enumerate(pipeline)))
+    height, width = EXAMPLE
+    sizes, records = np.array([EXAMPLE], np.int64), np.zeros(1, np.int64)
+    words = plan(pipeline.stages()[0], sizes, records, seed=0, epoch=0).explain(0)
+    passes = [line.strip() for line in words.splitlines() if line.strip().startswith(("pass ", "read ", "then "))]
+    fused = "".join(f"<li>{escape(line)}</li>" for line in passes)
+    return f"{steps}<p>One draw for a picture of {height}x{width}:</p><ul>{fused}</ul>"
+
+
+def source_html(source: Source) -> str:
+    """How many records, of which classes."""
+    counts = source.class_counts if source.classes else {}
+    rows = [(name, f"{count:,}") for name, count in list(counts.items())[:MOST_CLASSES]]
+    if len(counts) > MOST_CLASSES:
+        rows.append((f"… {len(counts) - MOST_CLASSES} more", ""))
+    head = f"<p><b>{escape(type(source).__name__)}</b>: {len(source):,} records</p>"
+    return head + (_table(("class", "records"), rows) if rows else "")
+
+
+def loader_html(loader: Loader) -> str:
+    """What it gives, and where its time went."""
+    return f"<p>{escape(repr(loader))}</p><pre>{escape(str(loader.report()))}</pre>"
+
+
+def figure(loader: Loader, *, count: int, columns: int) -> Figure:
+    """The first pictures of a loader's coming epoch with their labels, boxes, points and masks.
+
+    Args:
+        loader: What is shown; its place stays where it is.
+        count: How many pictures.
+        columns: How many stand side by side.
+    """
+    from matplotlib.figure import Figure  # not before it is needed
+
+    pixels = Pipeline([step for step in loader.pipeline if step.role != "units"], training=loader.pipeline.training)
+    count = min(count, len(loader.source))
+    shown = Loader(
+        loader.source,
+        pixels,
+        batch_size=count,
+        shuffle=loader.options.shuffle,
+        seed=loader.seed,
+        sampling=loader.options.sampling,
+        prefetch=1,
+    )
+    batch = next(iter(shown.batches(loader.epoch)))
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    result = Figure(figsize=(2.4 * columns, 2.6 * rows), layout="constrained")
+    sizes = [(int(image.shape[0]), int(image.shape[1])) for image in batch.images]
+    drawn = overlays(loader.source.targets(batch.indices), batch.targets, sizes, loader.source.classes)
+    for k, (image, overlay) in enumerate(zip(batch.images, drawn, strict=True)):
+        axes: Any = result.add_subplot(rows, columns, k + 1)
+        _show(axes, image, overlay)
+    return result
+
+
+def _show(axes: Any, image: NDArray[Any], overlay: Overlay) -> None:
+    if image.shape[-1] >= 3:
+        axes.imshow(image[..., :3])
+    else:
+        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=255)
+    axes.set_title(", ".join(overlay.words), fontsize=9)
+    axes.set_axis_off()
+    from matplotlib.patches import Rectangle
+
+    if overlay.mask is not None:
+        hidden: Any = np.ma.masked_equal(overlay.mask, 0)  # pyright: ignore[reportUnknownMemberType]
+        axes.imshow(hidden, cmap="tab20", vmin=0, vmax=19, alpha=0.5, interpolation="nearest")
+    for k, (left, top, right, bottom) in enumerate(overlay.boxes.tolist()):
+        color = f"C{k % COLORS}"
+        # The middle of the first pixel is at 0 there, and at 0.5 here.
+        corner = (left - 0.5, top - 0.5)
+        axes.add_patch(Rectangle(corner, right - left, bottom - top, fill=False, edgecolor=color, linewidth=1.5))
+        if overlay.names:
+            axes.text(left, top, overlay.names[k], fontsize=7, color="white", backgroundcolor=color, va="top")
+    if len(overlay.points):
+        axes.scatter(overlay.points[:, 0] - 0.5, overlay.points[:, 1] - 0.5, s=12, c="C1", edgecolors="black")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    cells = "".join(f"<th>{escape(one)}</th>" for one in head)
+    lines = "".join("<tr>" + "".join(f"<td>{escape(one)}</td>" for one in row) + "</tr>" for row in rows)
+    return f"<table><tr>{cells}</tr>{lines}</table>"

@@ -1,0 +1,58 @@
+"""How things show themselves in a notebook."""
+
+import numpy as np
+import pytest
+
+import imagefeed as feed
+
+
+def source() -> feed.Source:
+    pictures = np.zeros((3, 40, 60, 3), np.uint8)
+    pictures[:, 10:20, 30:50] = 200
+    mask = np.zeros((3, 40, 60), np.uint8)
+    mask[:, 10:20, 30:50] = 2
+    targets = {
+        "label": feed.Label(np.array([0, 1, 1])),
+        "boxes": feed.Boxes([[[30, 10, 50, 20]]] * 3, labels=[[1]] * 3),
+        "points": feed.Keypoints([[[30, 10, 2]]] * 3),
+        "mask": feed.Mask(mask),
+    }
+    return feed.arrays(pictures, targets, classes=("cat", "<b>dog</b>"))
+
+
+def test_a_pipeline_shows_its_steps_and_its_plan() -> None:
+    shown = feed.Pipeline([feed.Resize((32, 32)), feed.Rotate(degrees=(1, 2)), feed.Rescale(1 / 255)])._repr_html_()
+    assert "Rotate(degrees=(1, 2))" in shown
+    assert "pass 1: warp to 32x32" in shown
+    assert "Pipeline" not in feed.Pipeline([])._repr_html_()
+
+
+def test_a_source_shows_its_classes_as_text() -> None:
+    shown = feed.arrays(np.zeros((3, 4, 4, 3), np.uint8), [0, 1, 1], classes=("cat", "<b>dog</b>"))._repr_html_()
+    assert "3 records" in shown
+    assert "<td>&lt;b&gt;dog&lt;/b&gt;</td><td>2</td>" in shown
+    assert "<b>dog" not in shown
+
+
+def test_a_loader_shows_its_report() -> None:
+    loader = feed.Loader(source(), feed.Pipeline([]), batch_size=2)
+    list(loader)
+    assert "3 pictures" in loader._repr_html_()
+
+
+def test_show_draws_pictures_labels_boxes_points_and_masks() -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'imagefeed[notebook]'")
+    pipeline = feed.Pipeline([feed.HorizontalFlip(probability=1.0), feed.Rescale(1 / 255)])
+    loader = feed.Loader(source(), pipeline, batch_size=2, shuffle=False)
+    figure = loader.show(count=2, columns=2)
+    first, second = figure.axes
+    assert (first.get_title(), second.get_title()) == ("cat", "<b>dog</b>")
+    picture, mask = (image.get_array() for image in first.images)
+    assert picture[15, 15, 0] == 200
+    assert mask[15, 15] == 2
+    assert mask.mask[0, 0]
+    (box,) = first.patches
+    assert (box.get_x(), box.get_y(), box.get_width(), box.get_height()) == (9.5, 9.5, 20, 10)
+    assert first.texts[0].get_text() == "<b>dog</b>"
+    assert first.collections[0].get_offsets().tolist() == [[29.5, 9.5]]
+    assert loader.epoch == 0
