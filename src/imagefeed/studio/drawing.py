@@ -159,7 +159,7 @@ def _batches(
         if largest is not None and max(finals[-1].size) > largest:
             raise _LargeError
     planned = time.perf_counter()
-    renderings = [engine.render(final, 0, Portion(indices, indices)) for final in finals]
+    renderings = [one for final in finals for one in engine.render(final, 0, [Portion(indices, indices)])]
     batches = [engine.finish_render(rendering) for rendering in renderings]
     seconds |= {"read": fetched - start, "plan": planned - fetched, "render": time.perf_counter() - planned}
     return batches
