@@ -23,6 +23,9 @@ from imagefeed.transforms import Transform
 
 Kind = Literal["range", "size", "number", "integer", "flag", "choice", "step", "steps", "value"]
 
+NAMES: tuple[str, ...] = tuple(cast(Any, transforms).__all__)
+"""Of every transform. They are imported when they are first used, which a type checker does not see through."""
+
 _DARKER = transforms.Brightness(factor=(0.5, 0.8))
 _PALER = transforms.Saturation(factor=(0.0, 0.3))
 
@@ -60,7 +63,7 @@ def catalog() -> list[dict[str, Any]]:
 
     A transform is left out where no value of it can be made without more than numbers: a function, statistics.
     """
-    return [entry for name in transforms.__all__ if (entry := _entry(name)) is not None]
+    return [entry for name in NAMES if (entry := _entry(name)) is not None]
 
 
 @cache

@@ -6,9 +6,10 @@ import json
 import tempfile
 from pathlib import Path
 
-from imagefeed import spec, transforms
+from imagefeed import spec
 from imagefeed.errors import SpecError
 from imagefeed.pipeline import Pipeline
+from imagefeed.studio.catalog import NAMES
 
 FILE_NAME = "pipeline.safetensors"
 
@@ -21,7 +22,7 @@ def as_python(pipeline: Pipeline) -> str:
             f'import imagefeed as feed\n\npipeline = feed.Pipeline.load("{FILE_NAME}")\n'
         )
     text = repr(pipeline)
-    names = [name for name in (*transforms.__all__, "Pipeline") if f"{name}(" in text]
+    names = [name for name in (*NAMES, "Pipeline") if f"{name}(" in text]
     names = [name for name in names if _whole_word(name, text)]
     return f"from imagefeed import {', '.join(sorted(names))}\n\npipeline = {text}\n"
 
