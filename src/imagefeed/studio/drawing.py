@@ -149,7 +149,7 @@ def _batches(
         most_pixels=MOST_PIXELS,
     )
     start = time.perf_counter()
-    groups = [engine.fetch(indices, indices, stopped) for _ in epochs]
+    groups = [engine.fetch(indices, indices, epoch, stopped) for epoch in epochs]
     for group in groups:
         engine.finish_fetch(group)
     fetched = time.perf_counter()
