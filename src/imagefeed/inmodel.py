@@ -64,7 +64,7 @@ class InModel:
             SpecError: A step is a Python function.
         """
         for number, step in enumerate(pipeline.steps):
-            if step.role == "host":
+            if step.role not in ("pixels", "units"):
                 raise SpecError(
                     f"steps[{number}].{step!r}: a model cannot hold a Python function; leave this step to a Loader, "
                     "and put what follows it into the model"

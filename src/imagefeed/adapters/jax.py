@@ -22,6 +22,8 @@ class JaxNamespace:
     since pictures would be rounded to less than their levels otherwise.
     """
 
+    __name__ = "JAX"
+
     def __getattr__(self, name: str) -> Any:
         return getattr(jnp, name)
 

@@ -19,8 +19,7 @@ SAME = frozenset(
         "abs",
         "any",
         "all",
-        "argmax",
-        "cos",
+            "cos",
         "exp",
         "expand_dims",
         "flip",
@@ -73,6 +72,8 @@ class KerasNamespace:
     Where a backend holds no 64-bit numbers, its 32-bit ones stand for them.
     """
 
+    __name__ = "Keras"
+
     def __init__(self) -> None:
         wide = keras.backend.backend() != "jax" or import_module("jax").config.jax_enable_x64
         self.float64 = _dtype("float64" if wide else "float32")
@@ -94,7 +95,11 @@ class KerasNamespace:
         return ops.cast(array, keras.backend.standardize_dtype(dtype))
 
     def arange(self, *bounds: Any, dtype: Any = None) -> Array:
-        return ops.arange(*bounds, dtype=None if dtype is None else keras.backend.standardize_dtype(dtype))
+        """Numbers from 0, or from the first bound, on: 64-bit integers, where nothing else is said."""
+        return ops.arange(*bounds, dtype=keras.backend.standardize_dtype(self.int64 if dtype is None else dtype))
+
+    def argmax(self, array: Array, axis: int) -> Array:
+        return self.astype(ops.argmax(array, axis=axis), self.int64)
 
     def shape(self, array: Array) -> tuple[Any, ...]:
         """The sizes of all axes; one that is not known yet is a tensor."""

@@ -219,6 +219,8 @@ def _together(a: Sequence[int | None], b: Sequence[int | None]) -> tuple[int | N
 class OnnxNamespace:
     """The part of the array API standard that deterministic pipelines use, over the tensors of one graph."""
 
+    __name__ = "ONNX"
+
     float32, float64 = np.dtype(np.float32), np.dtype(np.float64)
     uint8, int8, int32, int64, bool = map(np.dtype, (np.uint8, np.int8, np.int32, np.int64, np.bool_))
 

@@ -63,6 +63,8 @@ class TorchNamespace:
     It is a thin layer, since torch.compile traces through it.
     """
 
+    __name__ = "torch"
+
     def __init__(self, device: Any) -> None:
         self._device = device
         # Metal has no double precision.
