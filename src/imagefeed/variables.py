@@ -130,7 +130,7 @@ class Integers(Variable):
             raise fail("Integers.high", self.high, "expected fewer than 2**53 values")
 
     def sample(self, uniform: Array, xp: Namespace) -> Array:
-        whole = xp.floor(self._shaped(uniform, xp) * (self.high - self.low + 1))
+        whole = xp.floor(self._shaped(uniform, xp) * float(self.high - self.low + 1))
         return xp.astype(whole, xp.int64) + self.low
 
 

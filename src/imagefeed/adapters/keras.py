@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from imagefeed.adapters.keras_namespace import KerasNamespace
+from imagefeed.adapters.keras_namespace import namespace
 from imagefeed.errors import SpecError
 from imagefeed.inmodel import InModel
 from imagefeed.pipeline import Pipeline
@@ -63,7 +63,7 @@ class Preprocess(keras.layers.Layer):
         """The pictures after all steps; at random in training."""
         if self._awaits_arrays:
             raise SpecError(f"{self.name}: its statistics were not loaded; load the weights that were saved with it")
-        form, xp = self._random if training else self._fixed, KerasNamespace()
+        form, xp = self._random if training else self._fixed, namespace(images)
         numbers = None
         if form.count:
             shape = (keras.ops.shape(images)[0], form.count)

@@ -19,7 +19,7 @@ SAME = frozenset(
         "abs",
         "any",
         "all",
-            "cos",
+        "cos",
         "exp",
         "expand_dims",
         "flip",
@@ -143,3 +143,14 @@ def _exact_products() -> AbstractContextManager[Any]:
     if keras.backend.backend() == "jax":
         return import_module("jax").default_matmul_precision("highest")
     return nullcontext()
+
+
+def namespace(images: Array) -> Any:
+    """The namespace of pictures that Keras hands to a layer: that of its backend, where there is one."""
+    match keras.backend.backend():
+        case "torch":
+            return import_module("imagefeed.adapters.torch").TorchNamespace(images.device)
+        case "jax":
+            return import_module("imagefeed.adapters.jax").JaxNamespace()
+        case _:
+            return KerasNamespace()

@@ -18,8 +18,14 @@ def _signed(word: int) -> int:
     return word - 2**32 if word >= 2**31 else word
 
 
+# Shifts are written as products and quotients, which TensorFlow's tensors have as operators too.
+def _shifted(word: Array, by: int) -> Array:
+    """The upper bits of 32, as a number that is not negative."""
+    return (word // 2**by) & (2 ** (32 - by) - 1)
+
+
 def _upper(word: Array) -> Array:
-    return (word >> 16) & 0xFFFF
+    return _shifted(word, 16)
 
 
 def _multiplied(a: Array, by: int) -> tuple[Array, Array]:
@@ -28,7 +34,7 @@ def _multiplied(a: Array, by: int) -> tuple[Array, Array]:
     first, second = a & 0xFFFF, _upper(a)
     ll, lh, hl, hh = first * low, first * high, second * low, second * high
     middle = _upper(ll) + (lh & 0xFFFF) + (hl & 0xFFFF)
-    return hh + _upper(lh) + _upper(hl) + (middle >> 16), (ll & 0xFFFF) | (middle << 16)
+    return hh + _upper(lh) + _upper(hl) + (middle // 2**16), (ll & 0xFFFF) | (middle * 2**16)
 
 
 def philox(counter: tuple[Array, Array, Array, Array], key: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
@@ -73,7 +79,7 @@ def _fractions(seed: Array, shape: tuple[Any, Any, int], xp: Namespace, dtype: A
     )
     key = xp.astype(xp.asarray(seed), xp.int32)[:, None, None, None]
     words = philox(counter, (key + zero, zero))
-    return [xp.astype((word >> 8) & 0xFFFFFF, dtype) / 2.0**24 for word in words]
+    return [xp.astype(_shifted(word, 8), dtype) / 2.0**24 for word in words]
 
 
 def _in_pixels(blocks: list[Array], width: Any, xp: Namespace) -> Array:

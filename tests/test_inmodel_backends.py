@@ -1,0 +1,74 @@
+"""A pipeline inside a model, on every backend, against the loader: the parity table of docs/parity.md.
+
+Each backend runs in a process of its own (Keras has one for each process). `IMAGEFEED_PARITY=1` writes the table anew.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+BACKENDS = {
+    "numpy": "numpy",
+    "torch": "torch",
+    "jax": "jax",
+    "onnx": "onnxruntime",
+    "keras-tensorflow": "tensorflow",
+    "keras-torch": "torch",
+}
+# In levels. Random ops, and what holds a whole level in between, may round one the other way.
+EXACT, RANDOM, RANDOM_MEAN = 0.02, 1.0, 0.05
+EXACT_CASES = ("preset ", "Resize, ", "Resize(", "CenterCrop(", "Normalize", "Rescale(", "Whiten, ")
+REFUSED = ("what counts the levels of a picture", "in a model a batch has one size", "deterministic pipelines only")
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, project: Path):
+    """`measured(backend)`: what the worker found."""
+    found: dict[str, dict[str, list[float] | str]] = {}
+
+    def measure(backend: str) -> dict[str, list[float] | str]:
+        if backend not in found:
+            out = tmp_path_factory.mktemp("parity") / "found.json"
+            worker = project / "tests" / "inmodel_worker.py"
+            done = subprocess.run([sys.executable, worker, backend, out], capture_output=True, text=True, timeout=600)
+            assert done.returncode == 0, done.stderr[-3000:]
+            found[backend] = json.loads(out.read_text())
+        return found[backend]
+
+    yield measure
+    if os.environ.get("IMAGEFEED_PARITY"):
+        write(found, project / "docs" / "parity.md")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_model_gives_what_the_loader_gives(backend: str, measured) -> None:
+    if not find_spec(BACKENDS[backend]):
+        pytest.skip(f"{BACKENDS[backend]} is not installed")
+    found = measured(backend)
+    assert len(found) > 80
+    for name, difference in found.items():
+        if isinstance(difference, str):
+            assert difference.startswith(REFUSED) or (backend == "onnx" and "has no form in" in difference), name
+            continue
+        largest, mean = difference
+        if name.startswith(EXACT_CASES):
+            assert largest <= EXACT, name
+        else:
+            assert largest <= RANDOM + EXACT, name
+            assert mean <= RANDOM_MEAN, name
+
+
+def write(found: dict[str, dict[str, list[float] | str]], page: Path) -> None:
+    """The table, in place of the one on the page."""
+    start = page.read_text("utf-8").partition("| what |")[0]
+    lines = ["| what | " + " | ".join(found) + " |", "|---|" + "---|" * len(found)]
+    for name in next(iter(found.values())):
+        cells = [found[backend].get(name, "") for backend in found]
+        shown = ["-" if isinstance(cell, str) else f"{cell[0]:.4f} / {cell[1]:.5f}" for cell in cells]
+        lines.append(f"| `{name}` | " + " | ".join(shown) + " |")
+    page.write_text(start + "\n".join(lines) + "\n", "utf-8")

@@ -1,0 +1,84 @@
+"""The Keras layer and the end-to-end model, on whichever backend Keras has here."""
+
+import numpy as np
+import pytest
+
+import imagefeed as feed
+from imagefeed import SpecError
+
+keras = pytest.importorskip("keras")
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (4, 30, 26, 3), np.uint8)
+PIPELINE = feed.Pipeline([feed.RandomResizedCrop((12, 12)), feed.HorizontalFlip(), feed.Normalize.preset("caffe")])
+
+
+def to_numpy(tensor) -> np.ndarray:
+    return keras.ops.convert_to_numpy(tensor)
+
+
+@pytest.fixture
+def bare():
+    return keras.Sequential([keras.Input((12, 12, 3)), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
+
+
+def test_the_layer_is_random_in_training_only() -> None:
+    layer = PIPELINE.to_keras(seed=1)
+    first, second = (to_numpy(layer(IMAGES)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(
+        first, np.concatenate([feed.render(i, PIPELINE.deterministic()) for i in IMAGES]), atol=0.02
+    )
+    first, second = (to_numpy(layer(IMAGES, training=True)) for _ in range(2))
+    assert abs(first - second).max() > 1
+    np.testing.assert_array_equal(to_numpy(PIPELINE.to_keras(seed=1)(IMAGES, training=True)), first)
+
+
+def test_the_statistics_are_weights_that_are_not_trained() -> None:
+    layer = PIPELINE.to_keras()
+    layer(IMAGES)
+    assert layer.trainable_weights == []
+    assert {"scale", "bias"} <= {weight.name for weight in layer.non_trainable_weights}
+
+
+@pytest.mark.filterwarnings("ignore:Skipping nested container")  # Keras's, of its own files
+def test_a_saved_model_predicts_the_same_from_pictures_of_any_size(bare, tmp_path) -> None:
+    whole = feed.attach(bare, PIPELINE)
+    whole.save(tmp_path / "whole.keras")
+    again = keras.models.load_model(tmp_path / "whole.keras")
+    for images in (IMAGES, IMAGES[:, :20, :17]):
+        np.testing.assert_array_equal(to_numpy(again(images)), to_numpy(whole(images)))
+    assert again.pipeline == PIPELINE
+    assert feed.detach(whole) is bare
+    np.testing.assert_allclose(
+        to_numpy(feed.detach(again)(whole.preprocess(IMAGES))), to_numpy(whole(IMAGES)), rtol=1e-5, atol=1e-4
+    )
+
+
+def test_large_statistics_come_with_the_weights(tmp_path) -> None:
+    generator = np.random.default_rng(1)
+    statistics = feed.Statistics(
+        count=5, mean=generator.random((40, 40, 3)) * 99, std=generator.random((40, 40, 3)) + 1
+    )
+    pipeline = feed.Pipeline([feed.Resize((40, 40)), feed.Normalize(statistics)])
+    model = keras.Sequential([keras.Input((30, 26, 3), dtype="uint8"), pipeline.to_keras()])
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert again.layers[0].pipeline == pipeline
+    np.testing.assert_array_equal(to_numpy(again(IMAGES)), to_numpy(model(IMAGES)))
+    bare = type(again.layers[0]).from_config(model.layers[0].get_config())
+    with pytest.raises(SpecError, match="its statistics were not loaded"):
+        bare(IMAGES)
+
+
+def test_what_cannot_be_raw_pictures_is_warned_of_once(bare) -> None:
+    whole = feed.attach(bare, PIPELINE)
+    with pytest.warns(UserWarning, match="rescaled already"):
+        whole.predict_on_batch(IMAGES / 255.0)
+    whole.predict_on_batch(IMAGES / 255.0)
+
+
+def test_a_pipeline_that_does_not_fit_is_refused(bare) -> None:
+    with pytest.raises(SpecError, match="gives pictures of 9x9, but the model takes 12x12"):
+        feed.attach(bare, feed.Pipeline([feed.Resize((9, 9))]))
+    with pytest.raises(SpecError, match="expected what attach"):
+        feed.detach(bare)
