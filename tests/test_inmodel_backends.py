@@ -15,10 +15,8 @@ import pytest
 BACKENDS = {
     "numpy": "numpy",
     "torch": "torch",
-    "jax": "jax",
     "onnx": "onnxruntime",
     "keras-tensorflow": "tensorflow",
-    "keras-torch": "torch",
 }
 # In levels. Random ops, and what holds a whole level in between, may round one the other way.
 EXACT, RANDOM, RANDOM_MEAN = 0.02, 1.0, 0.05

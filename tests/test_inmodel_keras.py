@@ -8,6 +8,9 @@ from imagefeed import SpecError
 
 keras = pytest.importorskip("keras")
 
+# TensorFlow's variables, as Keras hands them to h5py.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 30, 26, 3), np.uint8)
 PIPELINE = feed.Pipeline([feed.RandomResizedCrop((12, 12)), feed.HorizontalFlip(), feed.Normalize.preset("caffe")])
 
