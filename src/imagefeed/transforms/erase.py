@@ -64,7 +64,8 @@ class RandomErasing(Transform):
         height = xp.minimum(xp.sqrt(area * drawn.ratio), extent[0] + area * 0.0)
         width = xp.minimum(xp.sqrt(area / drawn.ratio), extent[1] + area * 0.0)
         top, left = drawn.y * (extent[0] - height), drawn.x * (extent[1] - width)
-        boxes = _boxes(*(value[:, None] for value in (top, left, height, width)), xp)
+        top, left, height, width = (value[:, None] for value in (top, left, height, width))
+        boxes = _boxes(top, left, height, width, xp)
         return (Erase(boxes=boxes, fill=self.fill, seed=drawn.seed),)
 
 
@@ -156,5 +157,6 @@ class GridMask(Transform):
         top = (along_y - drawn.y[:, None, None]) * tall + zero
         left = (along_x - drawn.x[:, None, None]) * wide + zero
         ratio = drawn.ratio[:, None, None] + zero
-        flat = (xp.reshape(a, (a.shape[0], most * most)) for a in (top, left, tall * ratio, wide * ratio))
-        return (Erase(boxes=_boxes(*flat, xp), fill=self.fill, seed=drawn.seed),)
+        grids = (top, left, tall * ratio, wide * ratio)
+        top, left, height, width = (xp.reshape(a, (a.shape[0], most * most)) for a in grids)
+        return (Erase(boxes=_boxes(top, left, height, width, xp), fill=self.fill, seed=drawn.seed),)

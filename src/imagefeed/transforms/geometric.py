@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from imagefeed.checks import check_bool, check_choice, check_number, check_range
 from imagefeed.ops import Extent, Op, Warp
@@ -352,9 +352,9 @@ class RandomPerspective(Moved):
         return ranges | {"corners": Uniform(-self.strength, self.strength, shape=(4, 2))}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
-        (moved,) = Affine().lower(drawn, extent, xp)
-        (seen,) = Perspective(self.strength).lower(drawn, extent, xp)
-        return self._warp(moved.matrix @ seen.matrix)  # pyright: ignore[reportAttributeAccessIssue]
+        moved: Any = Affine().lower(drawn, extent, xp)[0]
+        seen: Any = Perspective(self.strength).lower(drawn, extent, xp)[0]
+        return self._warp(moved.matrix @ seen.matrix)
 
 
 def _square_to_quad(x: list[Array], y: list[Array], xp: Namespace) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from imagefeed.checks import check_choice, check_number, fail
 from imagefeed.effects import Blend, Histogram
@@ -103,8 +103,8 @@ def geometry(one: Operation, most: Strongest, border: Border, fill: float, exten
     sheared = about_center(unit, shear_x, shear_y, unit, extent, xp)
     shifted = affine(1.0, 0.0, shift("TranslateX", extent[1]), 0.0, 1.0, shift("TranslateY", extent[0]), xp)
     turn = Rotate(degrees=(0, 0), border=border, fill=fill)
-    turned = turn.lower(Drawn(degrees=one.signed("Rotate", most.degrees, xp)), extent, xp)[0]
-    matrix = turned.matrix @ sheared @ shifted  # pyright: ignore[reportAttributeAccessIssue]
+    turned: Any = turn.lower(Drawn(degrees=one.signed("Rotate", most.degrees, xp)), extent, xp)[0]
+    matrix = turned.matrix @ sheared @ shifted
     return Warp(matrix=matrix, interpolation="bilinear", border=border, fill=float(fill))
 
 
