@@ -145,7 +145,7 @@ def test_a_person_tunes_exports_and_trains_with_the_pixels_they_saw(
     loader = feed.Loader(feed.folder(photos, labels=None), pipeline, seed=1)
     for record in shown:
         for epoch in range(4):
-            assert np.array_equal(pixels(page, record, epoch), loader.replay(epoch, record)[0])
+            assert np.array_equal(pixels(page, record, epoch), loader.replay(epoch, record))
 
     page.get_by_role("button", name="Copy as Python").click()
     code = page.locator("#code")
@@ -156,7 +156,7 @@ def test_a_person_tunes_exports_and_trains_with_the_pixels_they_saw(
 
     page.reload()
     drawn(page, 0)
-    assert np.array_equal(pixels(page, shown[0], 2), loader.replay(2, shown[0])[0])
+    assert np.array_equal(pixels(page, shown[0], 2), loader.replay(2, shown[0]))
     expect(page.get_by_label("Seed", exact=True)).to_have_value("1")
     expect(page.locator("#steps > li")).to_have_count(3)
 
