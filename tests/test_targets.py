@@ -278,3 +278,8 @@ def test_a_folder_can_say_where_its_masks_lie(tmp_path) -> None:
     missing = feed.folder(tmp_path / "images", labels=None, mask="{name}.png")
     with pytest.raises(feed.DecodeError, match=r"1\.png: No such file"):
         next(iter(feed.Loader(missing, feed.Pipeline([]), shuffle=False)))
+
+
+def test_a_distortion_that_targets_cannot_follow_is_an_error() -> None:
+    with pytest.raises(feed.PlanError, match="boxes, points and masks do not follow them yet"):
+        batch_of(feed.Mask(np.zeros((1, *SIZE), np.uint8)), feed.Pipeline([feed.ElasticTransform()]))

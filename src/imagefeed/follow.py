@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.checks import fail
 from imagefeed.decode import Color
-from imagefeed.errors import DecodeError, SpecError
+from imagefeed.effects import Remap
+from imagefeed.errors import DecodeError, PlanError, SpecError
 from imagefeed.ops import ColorMatrix, Lut, Mix, Normalize
 from imagefeed.plan import Pass, Plan
 from imagefeed.program import PLAIN, store
@@ -132,7 +133,13 @@ class Following:
 
         Raises:
             SourceError: A box or a point lies outside its picture.
+            PlanError: Pixels move in a way that targets cannot follow.
         """
+        if any(isinstance(op, Remap) for one in plan.passes for op in one.ops):
+            raise PlanError(
+                "ElasticTransform and GridDistortion: boxes, points and masks do not follow them yet; leave them out, or "
+                "use a transform that turns, slants or scales"
+            )
         if self._moving is None:
             sizes = plan.sources.copy()
             sizes[list(bad)] = BOUNDLESS
