@@ -282,4 +282,4 @@ def test_a_folder_can_say_where_its_masks_lie(tmp_path) -> None:
 
 def test_a_distortion_that_targets_cannot_follow_is_an_error() -> None:
     with pytest.raises(feed.PlanError, match="boxes, points and masks do not follow them yet"):
-        batch_of(feed.Mask(np.zeros((1, *SIZE), np.uint8)), feed.Pipeline([feed.ElasticTransform()]))
+        batch_of(feed.Mask(np.zeros((1, *SIZE), np.uint8)), feed.Pipeline([feed.GridDistortion(strength=0.3)]))

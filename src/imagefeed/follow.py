@@ -137,8 +137,8 @@ class Following:
         """
         if any(isinstance(op, Remap) for one in plan.passes for op in one.ops):
             raise PlanError(
-                "ElasticTransform and GridDistortion: boxes, points and masks do not follow them yet; leave them out, or "
-                "use a transform that turns, slants or scales"
+                "ElasticTransform and GridDistortion: boxes, points and masks do not follow them yet; leave them out "
+                "or use a transform that turns, slants or scales"
             )
         if self._moving is None:
             sizes = plan.sources.copy()
