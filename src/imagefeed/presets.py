@@ -118,7 +118,8 @@ def from_huggingface(config: Any) -> Line:
             raise SpecError(f"Normalize.from_huggingface: {name} asks for more than a mean and a deviation")
     factor: Any = values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 1.0
     offset = 1.0 if values.get("rescale_offset") else 0.0
-    mean, std = (0.0,), (1.0,)
+    mean: Any = (0.0,)
+    std: Any = (1.0,)
     if values.get("do_normalize"):  # what is None there is left out when it is written
         mean, std = (_numbers("from_huggingface", values.get(name)) for name in ("image_mean", "image_std"))
     if not is_number(factor) or factor <= 0:
@@ -130,7 +131,7 @@ def from_huggingface(config: Any) -> Line:
 def _config(config: Any) -> Mapping[str, Any]:
     if isinstance(config, str | os.PathLike):
         try:
-            config = json.loads(Path(config).read_text("utf-8"))
+            config = json.loads(Path(cast("str", config)).read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise SpecError(f"Normalize.from_huggingface: {config}: {error}") from error
     elif hasattr(config, "to_dict"):

@@ -26,7 +26,6 @@ from imagefeed import transforms
 from imagefeed.checks import is_number
 from imagefeed.errors import SpecError
 from imagefeed.statistics import Covariance, Statistics
-from imagefeed.transforms import Transform
 
 T = TypeVar("T")
 
@@ -354,7 +353,7 @@ def _known(name: str) -> Any:
 
 
 @cache
-def _built_in() -> dict[str, type[Transform]]:
+def _built_in() -> dict[str, type[Any]]:
     """The transforms of this package: all of them are imported once, whatever a file says."""
     named = {name: getattr(transforms, name) for name in transforms.__all__}
     return {name: cls for name, cls in named.items() if isinstance(cls, type) and is_dataclass(cls)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ def _levels(image: Array, xp: Namespace) -> Levels:
     if not isinstance(image, np.ndarray):
         name = getattr(xp, "__name__", repr(xp))
         raise PlanError(f"what counts the levels of a picture, and JPEG, run in NumPy; {name} has nothing for it")
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    levels = cast("NDArray[np.floating[Any]]", image)
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
 def equalize_table(levels: Levels) -> NDArray[np.int64]:

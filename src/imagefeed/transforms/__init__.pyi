@@ -100,3 +100,5 @@ from .turns import (
     ResizeShortestSide as ResizeShortestSide,
     Transpose as Transpose,
 )
+
+__all__: list[str]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from typing import Any, cast
 
-from imagefeed.checks import check_bool, check_number, fail
+from imagefeed.checks import check_bool, check_number, fail, is_tuple
 from imagefeed.errors import SpecError
 from imagefeed.ops import Extent, Host, Mix, Op, Warp, extent_after
 from imagefeed.transforms.base import NO_VARIABLES, Drawn, Role, Transform
@@ -116,10 +116,10 @@ class OneOf(Transform):
 def _check_all(where: str, transforms: Any) -> None:
     """Raise SpecError unless these are several transforms that work on pixels."""
     if not isinstance(transforms, list | tuple) or not transforms:
-        raise fail(where, transforms, "expected a list of at least one transform")
-    for k, transform in enumerate(transforms):  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        raise fail(where, cast(Any, transforms), "expected a list of at least one transform")
+    for k, transform in enumerate(cast("Sequence[Any]", transforms)):
         check_transform(f"{where}[{k}]", transform)
-        if transform.role != "pixels":  # pyright: ignore[reportUnknownMemberType]
+        if transform.role != "pixels":
             raise fail(
                 f"{where}[{k}]", transform, "expected geometry or color; put this one into the pipeline by itself"
             )
@@ -175,9 +175,9 @@ class SomeOf(Transform):
 
     def _range(self) -> tuple[Any, Any]:
         count: Any = self.count
-        if isinstance(count, tuple) and len(count) == 2:  # pyright: ignore[reportUnknownArgumentType]
-            return count  # pyright: ignore[reportUnknownVariableType]
-        return (count, count)
+        if is_tuple(count) and len(count) == 2:
+            return count[0], count[1]
+        return count, count
 
     def variables(self) -> Mapping[str, Variable]:
         own: dict[str, Variable] = {
