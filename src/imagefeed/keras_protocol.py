@@ -120,7 +120,7 @@ class KerasProtocol(LooksLikePyDataset, ABC):
         with self._lock:
             if self._taken > (0 if self._built else 1):
                 self.epoch += 1
-            else:
+            elif self._within is not None:  # Keras also ends an epoch that it has not begun, before it trains on
                 self._go_to(*self._began)
             self._built = self._built or self._taken > 0
             self._within = None
