@@ -42,7 +42,9 @@ def examples(cls: type[Transform]) -> list[Transform]:
 EXAMPLES = [example for cls in PUBLIC for example in examples(cls)]
 PIXELS = [example for example in EXAMPLES if example.role == "pixels"]
 # The step that works in Python, and those that change the units, are each tested by themselves.
+# What these do, a single picture does not show: tests/test_units.py and tests/test_mixing.py are about them.
 WITHOUT_EXAMPLE = {feed.Transform, feed.Apply, feed.Normalize, feed.Whiten}
+WITHOUT_EXAMPLE |= {feed.MixUp, feed.CutMix, feed.Mosaic, feed.CopyPaste}
 
 KINDS = {
     "color": (np.uint8, (21, 34, 3)),

@@ -130,6 +130,7 @@ def test_torch_counts_epochs_and_takes_any_structure(loader) -> None:
     assert batch["image"].shape == (6, 3, 4, 4)
 
 
+@pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")  # JAX's, if another test imported it
 def test_torchs_own_loader_takes_it_without_workers(loader, expected) -> None:
     data = pytest.importorskip("torch.utils.data")
     batches = list(data.DataLoader(loader().torch(), batch_size=None))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.array_ops import Route, apply, dims, route, row_of
+from imagefeed.effects import Blend
 from imagefeed.errors import PlanError, SpecError
 from imagefeed.footprint import aligned
 from imagefeed.ops import Normalize, Whiten
@@ -141,6 +142,10 @@ class InModel:
         drawn = drawn_from(steps, np.tile(_draws(self.count), (len(sizes), 1)), np)
         result: list[Prepared] = []
         for one in passes_of(lower(steps, drawn, (extent[:, 0], extent[:, 1]), np)):
+            if any(isinstance(op, Blend) for op in one.ops):
+                raise PlanError(
+                    "what blends chains of its own (AugMix) runs in the loader only: leave it out"
+                )
             known, way = finish(one, extent.astype(np.int64), len(sizes) * DRAWS), None
             if known.warp is not None:
                 after = _common_size(known.warp.size, extent, size)
