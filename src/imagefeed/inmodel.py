@@ -143,9 +143,7 @@ class InModel:
         result: list[Prepared] = []
         for one in passes_of(lower(steps, drawn, (extent[:, 0], extent[:, 1]), np)):
             if any(isinstance(op, Blend) for op in one.ops):
-                raise PlanError(
-                    "what blends chains of its own (AugMix) runs in the loader only: leave it out"
-                )
+                raise PlanError("what blends chains of its own (AugMix) runs in the loader only: leave it out")
             known, way = finish(one, extent.astype(np.int64), len(sizes) * DRAWS), None
             if known.warp is not None:
                 after = _common_size(known.warp.size, extent, size)
