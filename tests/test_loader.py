@@ -435,6 +435,20 @@ def test_pictures_of_two_sizes_are_no_batch(photographs) -> None:
 # ---------------------------------------------------------------- memory and threads
 
 
+def test_only_the_pictures_of_one_batch_must_be_of_one_size(tmp_path) -> None:
+    # Small batches are planned together, and then rendered together as long as they may.
+    (tmp_path / "a").mkdir()
+    for k in range(12):
+        Image.new("RGB", (8 + k // 4, 6), (20 * k, 0, 0)).save(tmp_path / "a" / f"{k:02}.png")
+    (tmp_path / "a" / "04.png").write_bytes(b"no picture")
+    source = feed.folder(tmp_path)
+    options = {"shuffle": False, "on_error": "skip", "max_bad": 0.5}
+    shapes = [images.shape for images, _ in Loader(source, Pipeline([]), batch_size=2, **options)]
+    assert shapes == [(2, 6, 8, 3)] * 2 + [(1, 6, 9, 3), (2, 6, 9, 3)] + [(2, 6, 10, 3)] * 2
+    with pytest.raises(feed.PlanError, match=r"03\.png becomes 6x8 and .*05\.png becomes 6x9"):
+        list(Loader(source, Pipeline([]), batch_size=3, **options))
+
+
 def running() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name == "imagefeed-conductor"]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import rng
-from imagefeed.engine import Batch
 from imagefeed.errors import DecodeError, SourceError
+from imagefeed.group import Batch
 from imagefeed.order import Order, Portion
 
 Ints: TypeAlias = NDArray[np.int64]

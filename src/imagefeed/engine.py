@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
@@ -20,6 +19,7 @@ from imagefeed.cache_point import cache_point
 from imagefeed.decode import Color
 from imagefeed.errors import DecodeError, PlanError
 from imagefeed.follow import Companion, Following, batch_form, companion_program
+from imagefeed.group import Batch, Final, FinalPart, Group, Rendering, in_memory
 from imagefeed.keeper import Found, Keeper
 from imagefeed.meter import Meter
 from imagefeed.mixing import Canvas, lay_layer
@@ -49,33 +49,6 @@ _NUMPY_DTYPES: dict[Dtype, type[np.generic]] = {
     "float16": np.float16,
     "float32": np.float32,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """A rendered batch.
-
-    Attributes:
-        images: (b, height, width, channels), or channels first.
-        targets: What goes with the records: None if nothing does, one thing, or a dict of several by name. Each is an
-            array with a leading axis of b, or a dict of such arrays (see `imagefeed.targets`).
-        indices: int64 (b,), the records.
-        keys: int64 (b,), what their numbers were drawn by; see `Order`.
-        padding: How many at the end belong to the beginning of the batch, and are there only so that all shards
-            have equally many.
-        bad: The records that could not be decoded, which are not among them.
-        lost: int64, the places in the portion where they stand.
-        portion: All records that were asked for.
-    """
-
-    images: NDArray[Any]
-    targets: Any
-    indices: Ints
-    keys: Ints
-    padding: int
-    bad: tuple[DecodeError, ...]
-    lost: Ints
-    portion: Portion
 
 
 class Memory(Protocol):
@@ -204,8 +177,7 @@ class Engine:
         color = self.source.color == "rgb"
         channels = self._channels(group)
         sizes = group.records.sizes() if made else current.sizes
-        size = self._common_size(group, sizes)
-        group.following.finish(np.array([size] * len(group.indices), np.int64))
+        group.following.finish(sizes)
         if not made:
             native = program(current, color=color, dtype=self.dtype, layout=self.layout)
         else:
@@ -217,30 +189,35 @@ class Engine:
             count = len(group.indices)
             native = companion_program(left, one.target, count, dtype=dtype, layout=layout, last=True)
             parts.append(FinalPart(one.name, one.records, native, dtype, layout, one.channels))
-        return Final(group, size, parts)
+        return Final(group, sizes, parts)
 
-    def together(self, final: Final, portions: Sequence[Portion]) -> int:
-        """How many of some portions of a group, from the first on, are best rendered by one call."""
-        values = sum(int(np.prod(final.size)) * part.channels for part in final.parts)
-        most = RENDERED_TOGETHER // max(1, values)
-        taken, records = 1, len(portions[0].records)
-        for portion in portions[1:]:
-            records += len(portion.records)
-            if records > most:
-                break
-            taken += 1
-        return taken
+    def together(self, final: Final, first: int, portions: Sequence[Portion]) -> int:
+        """How many of some portions of a group, whose records stand there from `first` on, are best rendered by one
+        call: pictures of one size, and not too many values."""
+        ends = (first + np.cumsum([len(portion.records) for portion in portions])).tolist()
+        size = self._common_size(final, range(first, ends[0]))
+        values = sum(int(np.prod(size)) * part.channels for part in final.parts)
+        last = first + RENDERED_TOGETHER // max(1, values)
+        others = (final.sizes != size).any(axis=1).nonzero()[0]
+        if (later := others[others >= ends[0]]).size:
+            last = min(last, int(later[0]))
+        return max(1, sum(end <= last for end in ends))
 
     def render(self, final: Final, first: int, portions: Sequence[Portion]) -> list[Rendering]:
-        """Begin to render portions of a group, whose records stand there from `first` on, into a batch each."""
+        """Begin to render portions of a group, whose records stand there from `first` on, into a batch each.
+
+        Raises:
+            PlanError: Their pictures are not of one size.
+        """
         ends = np.cumsum([0, *(len(portion.records) for portion in portions)])
         count = int(ends[-1])
+        size = self._common_size(final, range(first, first + count))
         made: list[tuple[str, NDArray[Any], _native.Job]] = []
         for part in final.parts:
-            shape = (*final.size, part.channels) if part.layout == "nhwc" else (part.channels, *final.size)
+            shape = (*size, part.channels) if part.layout == "nhwc" else (part.channels, *size)
             dtype = np.dtype(_NUMPY_DTYPES[part.dtype])
-            size = count * int(np.prod(shape)) * dtype.itemsize
-            array = self.memory.take(size).view(dtype).reshape(count, *shape)
+            memory = self.memory.take(count * int(np.prod(shape)) * dtype.itemsize)
+            array = memory.view(dtype).reshape(count, *shape)
             made.append((part.name, array, self.pool.render(part.records, part.program, first, array)))
         return [
             Rendering(
@@ -373,7 +350,7 @@ class Engine:
             self._check_unmoved(group, current, made)
         self._move_companions(group, current)
         # A bad record gets a picture like a good one, so that it changes nothing about their sizes.
-        group.records = _in_memory(made, list(group.errors))
+        group.records = in_memory(made, list(group.errors))
         group.channels = next(iter(made.values())).shape[-1] if made else channels
 
     def _called(
@@ -413,8 +390,8 @@ class Engine:
                 laid = [canvases[0].laid(row, layer, mask) for row, mask in enumerate(masks)]
         following.mix(current, mix, laid)
         for one, canvas in zip(following.companions, canvases[1:], strict=True):
-            one.records = _in_memory(dict(enumerate(canvas.pictures)), [])
-        group.records = _in_memory(dict(enumerate(canvases[0].pictures)), [])
+            one.records = in_memory(dict(enumerate(canvas.pictures)), [])
+        group.records = in_memory(dict(enumerate(canvases[0].pictures)), [])
         count = len(mix.weight)
         errors = {row % count: error for row, error in sorted(group.errors.items(), reverse=True)}
         group.errors.clear()
@@ -451,7 +428,7 @@ class Engine:
                 current, one.target, len(group.indices), dtype="uint8", layout="nhwc", last=False
             )
             moved = self._render_each(group, one.records, native, current.sizes, one.channels)
-            one.records = _in_memory(dict(enumerate(moved)), [])
+            one.records = in_memory(dict(enumerate(moved)), [])
 
     def _check_unmoved(self, group: Group, current: Plan, made: dict[int, NDArray[np.uint8]]) -> None:
         """Targets cannot follow a Python function, so it must leave the size of a picture alone."""
@@ -514,12 +491,14 @@ class Engine:
     def _spread(self, work: Callable[[int], T], rows: Sequence[int], group: Group) -> dict[int, T]:
         return spread(work, rows, self.pool.threads, group.stopped)
 
-    def _common_size(self, group: Group, sizes: Ints) -> tuple[int, int]:
-        """The size that the pictures of a group share; a batch has one."""
+    def _common_size(self, final: Final, rows: range) -> tuple[int, int]:
+        """The size that the pictures of some rows share, since they are a batch; bad ones have none."""
+        good = [row for row in rows if row not in final.group.errors] if final.group.errors else rows
+        sizes = final.sizes[good] if len(good) else final.sizes[rows[:1]]
         other = np.flatnonzero((sizes != sizes[0]).any(axis=1))
         if len(other):
             becomes = " and ".join(
-                f"{self._name(group, row)} becomes {sizes[row, 0]}x{sizes[row, 1]}" for row in (0, int(other[0]))
+                f"{self._name(final.group, good[k])} becomes {sizes[k, 0]}x{sizes[k, 1]}" for k in (0, int(other[0]))
             )
             raise PlanError(
                 f"a batch needs pictures of one size, but {becomes}; add Resize((height, width)) to the pipeline"
@@ -527,77 +506,7 @@ class Engine:
         return int(sizes[0, 0]), int(sizes[0, 1])
 
 
-@dataclass(slots=True)
-class Group:
-    """Records that are fetched and planned together: one batch, or several small ones, and what is mixed into them."""
-
-    indices: Ints
-    keys: Ints
-    records: _native.Records
-    job: _native.Job
-    following: Following
-    stopped: threading.Event
-    errors: dict[int, DecodeError] = field(default_factory=dict[int, DecodeError])
-    channels: int | None = None
-    found: Found | None = None
-    """What the cache has of it, where there is a cache; held for as long as its pictures are used."""
-    missing: list[tuple[Ints, Group]] = field(default_factory=list["tuple[Ints, Group]"])
-    """What it does not have: rows, and the same records in a group of their own."""
-    mixed: list[tuple[Ints, Ints]] = field(default_factory=list["tuple[Ints, Ints]"])
-    """The records and keys that come out of the stages that mix and are still to come, the last one first."""
-    kept: bool = False
-    """Whether the records are what the cache keeps; until then they are what is stored."""
-
-    def sizes(self) -> Ints:
-        """The sizes of the pictures as far as they have come, int64 (n, 2)."""
-        return self.records.sizes() if self.found is None or self.kept else self.found.sizes.copy()
-
-
-@dataclass(frozen=True, slots=True)
-class FinalPart:
-    """What a batch holds of a group under one name; "" for the pictures themselves."""
-
-    name: str
-    records: _native.Records
-    program: _native.Program
-    dtype: Dtype
-    layout: Layout
-    channels: int
-
-
-@dataclass(frozen=True, slots=True)
-class Final:
-    """A group that is ready to be rendered into batches of pictures of one size."""
-
-    group: Group
-    size: tuple[int, int]
-    parts: list[FinalPart]
-
-
-@dataclass(frozen=True, slots=True)
-class Rendering:
-    """A batch that is being rendered: a portion of a group from `first` on, in an array for every part. The jobs may be
-    those of several batches; their records stand in the group from `job_first` on."""
-
-    group: Group
-    first: int
-    portion: Portion
-    made: list[tuple[str, NDArray[Any], _native.Job]]
-    job_first: int
-
-
 def _functions(count: int) -> Functions:
     from imagefeed.processes import Functions  # multiprocessing: not before it is needed
 
     return Functions(count)
-
-
-def _in_memory(pictures: dict[int, NDArray[np.uint8]], blank: Sequence[int]) -> _native.Records:
-    """Records of pictures; those of the rows `blank` are black and like the first."""
-    records = _native.Records(len(pictures) + len(blank))
-    for row, picture in pictures.items():
-        records.set_array(row, picture)
-    like = np.zeros_like(next(iter(pictures.values()), np.zeros((1, 1, 3), np.uint8)))
-    for row in blank:
-        records.set_array(row, like)
-    return records

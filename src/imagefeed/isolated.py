@@ -13,8 +13,9 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Protocol, TypeAlias
 
-from imagefeed.engine import Batch, Engine
+from imagefeed.engine import Engine
 from imagefeed.errors import WorkerError
+from imagefeed.group import Batch
 from imagefeed.order import Portion
 from imagefeed.processes import Worker, sendable
 from imagefeed.report import Report

@@ -15,10 +15,11 @@ from imagefeed.bad import BadRecords, replaced
 from imagefeed.cache import Cache
 from imagefeed.checks import fail
 from imagefeed.decode import MOST_PIXELS
-from imagefeed.engine import Batch, Engine
+from imagefeed.engine import Engine
 from imagefeed.errors import DecodeError, SourceError, SpecError
 from imagefeed.feeding import Feeding
 from imagefeed.feeds.batches import Units, Where, ahead, is_dict, without_units
+from imagefeed.group import Batch
 from imagefeed.loader_options import OnError, Options, Sampling, weights_of
 from imagefeed.loader_state import fingerprint, place_of, state_of
 from imagefeed.memory import available_cores

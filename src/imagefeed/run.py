@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from imagefeed.engine import Batch, Engine, Group, Rendering
+from imagefeed.engine import Engine
+from imagefeed.group import Batch, Group, Rendering
 from imagefeed.order import Portion
 
 # What is rendered by one call may be many small batches. Several calls are ahead then, so that the native threads have
@@ -132,7 +133,7 @@ class Run:
         final = self._engine.finish_plan(group, self._epoch)
         first, left = 0, list(portions)
         while left:
-            count = self._engine.together(final, left)
+            count = self._engine.together(final, first, left)
             self._ahead = max(self._ahead, CALLS_AHEAD * count)
             if not self._wait_for_room():
                 return False

@@ -15,8 +15,9 @@ import numpy as np
 from imagefeed import _native
 from imagefeed.checks import check_choice, fail
 from imagefeed.decode import MOST_PIXELS, Color
-from imagefeed.engine import Batch, Engine
+from imagefeed.engine import Engine
 from imagefeed.errors import DecodeError, SourceError, SpecError
+from imagefeed.group import Batch
 from imagefeed.loader import available_cores, dtype_of
 from imagefeed.order import Portion
 from imagefeed.pipeline import Pipeline

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.engine import Batch, Engine, Final
+from imagefeed.engine import Engine
 from imagefeed.errors import PlanError, SpecError
+from imagefeed.group import Batch, Final
 from imagefeed.loader import available_cores
 from imagefeed.order import Portion
 from imagefeed.overlays import Overlay, overlays
@@ -156,7 +157,7 @@ def _batches(
     finals: list[Final] = []
     for group, epoch in zip(groups, epochs, strict=True):
         finals.append(engine.finish_plan(group, epoch))
-        if largest is not None and max(finals[-1].size) > largest:
+        if largest is not None and finals[-1].sizes.max() > largest:
             raise _LargeError
     planned = time.perf_counter()
     renderings = [one for final in finals for one in engine.render(final, 0, [Portion(indices, indices)])]
