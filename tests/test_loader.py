@@ -435,18 +435,19 @@ def test_pictures_of_two_sizes_are_no_batch(photographs) -> None:
 # ---------------------------------------------------------------- memory and threads
 
 
-def test_only_the_pictures_of_one_batch_must_be_of_one_size(tmp_path) -> None:
-    # Small batches are planned together, and then rendered together as long as they may.
-    (tmp_path / "a").mkdir()
-    for k in range(12):
-        Image.new("RGB", (8 + k // 4, 6), (20 * k, 0, 0)).save(tmp_path / "a" / f"{k:02}.png")
-    (tmp_path / "a" / "04.png").write_bytes(b"no picture")
-    source = feed.folder(tmp_path)
-    options = {"shuffle": False, "on_error": "skip", "max_bad": 0.5}
-    shapes = [images.shape for images, _ in Loader(source, Pipeline([]), batch_size=2, **options)]
-    assert shapes == [(2, 6, 8, 3)] * 2 + [(1, 6, 9, 3), (2, 6, 9, 3)] + [(2, 6, 10, 3)] * 2
-    with pytest.raises(feed.PlanError, match=r"03\.png becomes 6x8 and .*05\.png becomes 6x9"):
-        list(Loader(source, Pipeline([]), batch_size=3, **options))
+def test_only_the_pictures_of_one_batch_must_be_of_one_size() -> None:
+    # Small batches of arrays are planned together, and then rendered together as far as they may be.
+    def cut(image: np.ndarray) -> np.ndarray:
+        return image[:, : 4 + image[0, 0, 0] // 4]
+
+    images = np.empty((12, 6, 8, 1), np.uint8)
+    images[:] = np.arange(12).reshape(12, 1, 1, 1)
+    source, pipeline = feed.arrays(images), Pipeline([feed.Apply(cut)])
+    batches = list(Loader(source, pipeline, batch_size=2, shuffle=False))
+    assert [batch.shape for batch in batches] == [(2, 6, 4, 1)] * 2 + [(2, 6, 5, 1)] * 2 + [(2, 6, 6, 1)] * 2
+    assert [int(value) for batch in batches for value in batch[:, 0, 0, 0]] == list(range(12))
+    with pytest.raises(PlanError, match=r"images\[3\] becomes 6x4 and images\[4\] becomes 6x5"):
+        list(Loader(source, pipeline, batch_size=3, shuffle=False))
 
 
 def running() -> list[str]:
