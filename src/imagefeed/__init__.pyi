@@ -1,4 +1,5 @@
-# The public names and where they come from. `__init__.py` reads this file and imports a name when it is first used.
+# The public names and where they come from; `sources/` and `transforms/` know their files themselves. `__init__.py`
+# reads this file and imports a name when it is first used.
 from ._version import __version__ as __version__
 from .cache import Cache as Cache
 from .compat import (
@@ -33,18 +34,20 @@ from .skew import (
     Finding as Finding,
     check_model as check_model,
 )
-from .sources.arrays import arrays as arrays
-from .sources.base import Source as Source
-from .sources.coco import coco as coco
-from .sources.folder import folder as folder
-from .sources.hub import hub as hub
-from .sources.keras_dataset import keras_dataset as keras_dataset
-from .sources.pairs import pairs as pairs
-from .sources.parts import concat as concat
-from .sources.shards import shards as shards
-from .sources.table import table as table
-from .sources.voc import voc as voc
-from .sources.yolo import yolo as yolo
+from .sources import (
+    Source as Source,
+    arrays as arrays,
+    coco as coco,
+    concat as concat,
+    folder as folder,
+    hub as hub,
+    keras_dataset as keras_dataset,
+    pairs as pairs,
+    shards as shards,
+    table as table,
+    voc as voc,
+    yolo as yolo,
+)
 from .spec import register as register
 from .statistics import (
     Covariance as Covariance,
@@ -62,103 +65,77 @@ from .targets import (
     Value as Value,
     unpad as unpad,
 )
-from .transforms.base import Transform as Transform
-from .transforms.color import (
-    Brightness as Brightness,
-    Contrast as Contrast,
-    Saturation as Saturation,
-)
-from .transforms.compose import (
-    Apply as Apply,
-    OneOf as OneOf,
-    RandomOrder as RandomOrder,
-    SomeOf as SomeOf,
-    Sometimes as Sometimes,
-)
-from .transforms.crop import (
-    CenterCrop as CenterCrop,
-    RandomCrop as RandomCrop,
-    RandomResizedCrop as RandomResizedCrop,
-    Resize as Resize,
-)
-from .transforms.distort import (
-    ElasticTransform as ElasticTransform,
-    GridDistortion as GridDistortion,
-)
-from .transforms.erase import (
-    CoarseDropout as CoarseDropout,
-    GridMask as GridMask,
-    RandomErasing as RandomErasing,
-)
-from .transforms.filter import (
-    GaussianBlur as GaussianBlur,
-    MedianBlur as MedianBlur,
-    MotionBlur as MotionBlur,
-    ScaleSpace as ScaleSpace,
-    Sharpness as Sharpness,
-)
-from .transforms.geometric import (
+from .transforms import (
     Affine as Affine,
-    HorizontalFlip as HorizontalFlip,
-    Perspective as Perspective,
-    RandomPerspective as RandomPerspective,
-    Rotate as Rotate,
-    Shear as Shear,
-    Translate as Translate,
-    VerticalFlip as VerticalFlip,
-    Zoom as Zoom,
-)
-from .transforms.mixing import (
-    CopyPaste as CopyPaste,
-    CutMix as CutMix,
-    MixUp as MixUp,
-    Mosaic as Mosaic,
-)
-from .transforms.noise import (
-    Downscale as Downscale,
-    GaussianNoise as GaussianNoise,
-    JpegCompression as JpegCompression,
-    PoissonNoise as PoissonNoise,
-    SaltAndPepper as SaltAndPepper,
-)
-from .transforms.normalize import (
-    Normalize as Normalize,
-    Rescale as Rescale,
-    Whiten as Whiten,
-)
-from .transforms.policy import (
+    Apply as Apply,
     AugMix as AugMix,
     AutoAugment as AutoAugment,
-    RandAugment as RandAugment,
-    TrivialAugment as TrivialAugment,
-)
-from .transforms.tint import (
+    AutoContrast as AutoContrast,
+    Brightness as Brightness,
+    CenterCrop as CenterCrop,
     ChannelShift as ChannelShift,
     ChannelShuffle as ChannelShuffle,
-    ColorJitter as ColorJitter,
-    Grayscale as Grayscale,
-    HsvPower as HsvPower,
-    Hue as Hue,
-    PcaLighting as PcaLighting,
-    WhiteBalance as WhiteBalance,
-)
-from .transforms.tone import (
-    AutoContrast as AutoContrast,
     Clahe as Clahe,
+    CoarseDropout as CoarseDropout,
+    ColorJitter as ColorJitter,
+    Contrast as Contrast,
+    CopyPaste as CopyPaste,
+    CutMix as CutMix,
+    Downscale as Downscale,
+    ElasticTransform as ElasticTransform,
     Equalize as Equalize,
     Gamma as Gamma,
+    GaussianBlur as GaussianBlur,
+    GaussianNoise as GaussianNoise,
+    Grayscale as Grayscale,
+    GridDistortion as GridDistortion,
+    GridMask as GridMask,
+    HorizontalFlip as HorizontalFlip,
+    HsvPower as HsvPower,
+    Hue as Hue,
     Invert as Invert,
-    Posterize as Posterize,
-    Solarize as Solarize,
-    ToneCurve as ToneCurve,
-)
-from .transforms.turns import (
+    JpegCompression as JpegCompression,
+    MedianBlur as MedianBlur,
+    MixUp as MixUp,
+    Mosaic as Mosaic,
+    MotionBlur as MotionBlur,
+    Normalize as Normalize,
+    OneOf as OneOf,
     PadToSize as PadToSize,
+    PcaLighting as PcaLighting,
+    Perspective as Perspective,
+    PoissonNoise as PoissonNoise,
+    Posterize as Posterize,
+    RandAugment as RandAugment,
+    RandomCrop as RandomCrop,
+    RandomErasing as RandomErasing,
+    RandomOrder as RandomOrder,
+    RandomPerspective as RandomPerspective,
+    RandomResizedCrop as RandomResizedCrop,
     RandomRotate90 as RandomRotate90,
     RandomScale as RandomScale,
+    Rescale as Rescale,
+    Resize as Resize,
     ResizeLongestSide as ResizeLongestSide,
     ResizeShortestSide as ResizeShortestSide,
+    Rotate as Rotate,
+    SaltAndPepper as SaltAndPepper,
+    Saturation as Saturation,
+    ScaleSpace as ScaleSpace,
+    Sharpness as Sharpness,
+    Shear as Shear,
+    Solarize as Solarize,
+    SomeOf as SomeOf,
+    Sometimes as Sometimes,
+    ToneCurve as ToneCurve,
+    Transform as Transform,
+    Translate as Translate,
     Transpose as Transpose,
+    TrivialAugment as TrivialAugment,
+    VerticalFlip as VerticalFlip,
+    WhiteBalance as WhiteBalance,
+    Whiten as Whiten,
+    Zoom as Zoom,
 )
 from .variables import (
     Bernoulli as Bernoulli,

@@ -118,7 +118,7 @@ class PadToSize(Transform):
         )
 
 
-def _check_sampling(transform: RandomScale | ResizeLongestSide | ResizeShortestSide) -> None:
+def _check_sampling(transform: RandomScale | _ResizeSide) -> None:
     owner = type(transform).__name__
     check_choice(f"{owner}.interpolation", transform.interpolation, get_args(Interpolation))
     check_bool(f"{owner}.antialias", transform.antialias)
@@ -173,7 +173,21 @@ def _check_side(where: str, value: Any) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class ResizeLongestSide(Transform):
+class _ResizeSide(Transform):
+    """Resize such that one side has a given length; which one, a subclass says."""
+
+    size: int
+    _: KW_ONLY
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        _check_side(f"{type(self).__name__}.size", self.size)
+        _check_sampling(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeLongestSide(_ResizeSide):
     """Resize such that the longer side has a given length; the ratio of the sides stays.
 
         >>> ResizeLongestSide(256)
@@ -185,21 +199,12 @@ class ResizeLongestSide(Transform):
         antialias: Whether to average over all the pixels that fall into one.
     """
 
-    size: int
-    _: KW_ONLY
-    interpolation: Interpolation = "bilinear"
-    antialias: bool = True
-
-    def __post_init__(self) -> None:
-        _check_side("ResizeLongestSide.size", self.size)
-        _check_sampling(self)
-
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         return _resized(self, self.size / xp.maximum(*xp.broadcast_arrays(*extent)), extent, xp)
 
 
 @dataclass(frozen=True, slots=True)
-class ResizeShortestSide(Transform):
+class ResizeShortestSide(_ResizeSide):
     """Resize such that the shorter side has a given length; the ratio of the sides stays.
 
         >>> ResizeShortestSide(256)
@@ -210,15 +215,6 @@ class ResizeShortestSide(Transform):
         interpolation: The kernel; Pillow's of the same name.
         antialias: Whether to average over all the pixels that fall into one.
     """
-
-    size: int
-    _: KW_ONLY
-    interpolation: Interpolation = "bilinear"
-    antialias: bool = True
-
-    def __post_init__(self) -> None:
-        _check_side("ResizeShortestSide.size", self.size)
-        _check_sampling(self)
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         return _resized(self, self.size / xp.minimum(*xp.broadcast_arrays(*extent)), extent, xp)
