@@ -1,6 +1,7 @@
 """Statistics: against NumPy on the whole array, and scikit-learn's and NumPy's whitening; merges, memory, errors."""
 
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import imagefeed as feed
-from imagefeed import Covariance, Loader, Pipeline, Rescale, Resize, SpecError, Statistics, Whiten, fitting
+from imagefeed import Covariance, Loader, Pipeline, Rescale, Resize, SpecError, Statistics, Whiten, fitting, sums
 
 CLOSE = 1e-6  # relative
 
@@ -226,6 +227,40 @@ def test_whitening_large_pictures_stays_within_its_memory(tmp_path) -> None:
     peak, shape = out.split(maxsplit=1)
     assert shape.strip() == "(27648, 64)"
     assert int(peak) * 1024 < 1 << 30
+
+
+@pytest.mark.parametrize("kind", ["channel", "pixel", "scatter", "sketch", "projected"])
+def test_sums_over_parts_that_have_travelled_are_those_over_all(kind) -> None:
+    """What several machines sum up, each over some batches, is what one sums up over all of them."""
+    rows = images(90, (6, 6, 3), np.float32)
+    directions = np.linalg.qr(np.random.default_rng(1).normal(size=(108, 20)))[0].astype(np.float32)
+    make = {
+        "channel": lambda: sums.MomentSum("channel"),
+        "pixel": lambda: sums.MomentSum("pixel"),
+        "scatter": lambda: sums.ScatterSum(108),
+        "sketch": lambda: sums.SketchSum(rows[0].ravel(), 20, seed=3),
+        "projected": lambda: sums.ProjectedSum(rows.mean(axis=0).ravel(), directions),
+    }[kind]
+    batches = np.split(rows.transpose(0, 3, 1, 2) if kind == "channel" else rows, 9)
+    whole, total = make(), make()
+    for batch in batches:
+        whole.add(batch)
+    for part in (batches[6:], batches[:2], batches[2:6]):
+        elsewhere = make()
+        for batch in part:
+            elsewhere.add(batch)
+        total.merge(pickle.loads(pickle.dumps(elsewhere)))
+    for name in ("matrix", "sketch"):
+        if hasattr(whole, name):
+            np.testing.assert_allclose(getattr(total, name), getattr(whole, name), rtol=1e-11, atol=1e-6)
+    if kind == "scatter":
+        expected = np.cov(rows.reshape(90, -1).astype(np.float64), rowvar=False, bias=True)
+        np.testing.assert_allclose(total.matrix / 90, expected, rtol=1e-9, atol=1e-9)
+    if kind != "projected":
+        assert total.moments.count == (90 * 36 if kind == "channel" else 90)
+        axes = (0, 1, 2) if kind == "channel" else 0
+        np.testing.assert_allclose(total.moments.mean, rows.mean(axis=axes, dtype=np.float64).ravel(), rtol=1e-12)
+        np.testing.assert_allclose(total.moments.std, rows.std(axis=axes, dtype=np.float64).ravel(), rtol=1e-9)
 
 
 def test_what_does_not_fit_is_refused_with_its_size() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal, TypeAlias, get_args
+from functools import partial
+from typing import Any, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,10 @@ from imagefeed.merging import Moments, of_matrix
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source, arrays
 from imagefeed.statistics import Covariance, Method, Per, Statistics
+from imagefeed.sums import MomentSum, ProjectedSum, Rows, ScatterSum, SketchSum, Sum
 from imagefeed.types import Layout
 
-Floats: TypeAlias = NDArray[np.float64]
-Rows: TypeAlias = NDArray[np.float32]
+S = TypeVar("S", bound=Sum)
 
 _BATCH_BYTES = 16 << 20
 # A larger batch, where each one is added to a whole matrix.
@@ -32,6 +33,10 @@ _BYTES_SKETCH = 32
 _RANK = 512
 # So many directions more are followed than are held: the last ones would be found badly.
 _OVERSAMPLED = 32
+
+
+Summing: TypeAlias = Callable[[Loader, int, Callable[[], S], str], S]
+"""Sums over some epochs of a loader, which are described in words: `summing(loader, epochs, make, words)`."""
 
 
 def fit(
@@ -47,34 +52,24 @@ def fit(
     batch_size: int | None,
     threads: int | Literal["auto"],
     progress: bool,
+    summing: Summing[Any] | None = None,
 ) -> Statistics:
-    """What `Statistics.fit` does; its arguments and errors."""
-    for name, value, choices in (("per", per, get_args(Per)), ("whiten", whiten, get_args(Method))):
-        if value is not None:
-            check_choice(f"Statistics.fit({name}=)", value, choices)
-    for name, value, least in (
-        ("draws", draws, 0),
-        ("rank", rank, 1),
-        ("memory", memory, 1),
-        ("batch_size", batch_size, 1),
-    ):
-        if value is not None and (type(value) is not int or value < least):
-            raise fail(f"Statistics.fit({name}=)", value, f"expected an integer of at least {least}")
-    check_bool("Statistics.fit(progress=)", progress)
-    if whiten is not None and per == "channel":
-        raise fail("Statistics.fit(per=)", per, "a whitening takes the mean off every pixel: leave per out")
-    if rank is not None and whiten is None:
-        raise fail("Statistics.fit(rank=)", rank, "only a whitening has one")
+    """What `Statistics.fit` does; its arguments and errors. `summing` may sum elsewhere than in this process."""
+    _check(per, whiten, rank, {"draws": (draws, 0), "memory": (memory, 1), "batch_size": (batch_size, 1)}, progress)
     records = arrays(source) if isinstance(source, np.ndarray) else source
     steps = Pipeline([]) if pipeline is None else pipeline
     steps = steps if draws else steps.deterministic()
     per = per or ("pixel" if whiten else "channel")
-    stream = _Stream(records, steps, per, draws, seed, batch_size, threads, progress, whitens=whiten is not None)
+    options = {"batch_size": batch_size, "seed": seed, "threads": threads}
+    room = _WHITENING_BYTES if whiten else _BATCH_BYTES
+    stream = _Stream(records, steps, per, max(draws, 1), room, summing or partial(summed, progress=progress), options)
     covariance = None
     if whiten is None:
-        moments = _moments(stream, per)
+        moments = stream.total(partial(MomentSum, per), "measuring").moments
     elif _BYTES_EXACT * stream.values**2 <= memory:
-        moments, matrix = _exact(stream)
+        total = stream.total(partial(ScatterSum, stream.values), "measuring")
+        moments, matrix = total.moments, total.matrix
+        matrix /= moments.count
         covariance = of_matrix(matrix, whiten, rank)
     else:
         moments, covariance = _sketched(stream, whiten, _rank(stream, rank, memory), seed)
@@ -88,8 +83,33 @@ def fit(
     )
 
 
+def _check(per: Any, whiten: Any, rank: Any, counts: Mapping[str, tuple[Any, int]], progress: Any) -> None:
+    for name, value, choices in (("per", per, get_args(Per)), ("whiten", whiten, get_args(Method))):
+        if value is not None:
+            check_choice(f"Statistics.fit({name}=)", value, choices)
+    for name, (value, least) in {**counts, "rank": (rank, 1)}.items():
+        if value is not None and (type(value) is not int or value < least):
+            raise fail(f"Statistics.fit({name}=)", value, f"expected an integer of at least {least}")
+    check_bool("Statistics.fit(progress=)", progress)
+    if whiten is not None and per == "channel":
+        raise fail("Statistics.fit(per=)", per, "a whitening takes the mean off every pixel: leave per out")
+    if rank is not None and whiten is None:
+        raise fail("Statistics.fit(rank=)", rank, "only a whitening has one")
+
+
+def summed(loader: Loader, epochs: int, make: Callable[[], S], what: str, *, progress: bool) -> S:
+    """Sums over some epochs of a loader."""
+    total = make()
+    with _bar(what, epochs * len(loader.source), progress) as advance:
+        for epoch in range(epochs):
+            for batch in loader.batches(epoch):
+                total.add(batch.images)
+                advance(len(batch.images))
+    return total
+
+
 class _Stream:
-    """The pictures to measure, batch by batch, as often as they are asked for.
+    """The pictures to measure, as often as they are asked for.
 
     Attributes:
         shape: (height, width, channels) of a picture.
@@ -102,85 +122,32 @@ class _Stream:
         source: Source,
         pipeline: Pipeline,
         per: Per,
-        draws: int,
-        seed: int,
-        batch_size: int | None,
-        threads: int | Literal["auto"],
-        progress: bool,
-        *,
-        whitens: bool,
+        epochs: int,
+        room: int,
+        summing: Summing[Any],
+        options: Mapping[str, Any],
     ) -> None:
         def loader(size: int, layout: Layout) -> Loader:
-            options: dict[str, Any] = {"batch_size": size, "layout": layout, "seed": seed, "threads": threads}
-            return Loader(source, pipeline, shuffle=False, dtype="float32", **options)
+            given: dict[str, Any] = {**options, "batch_size": size, "layout": layout}
+            return Loader(source, pipeline, shuffle=False, dtype="float32", **given)
 
         first = next(loader(1, "nhwc").batches(0)).images
         self.shape: tuple[int, int, int] = first.shape[1:]
         self.values = int(np.prod(self.shape))
-        if batch_size is None:
-            room = _WHITENING_BYTES if whitens else _BATCH_BYTES
-            batch_size = max(1, min(room // (4 * self.values), 1024))
-        self._epochs = max(draws, 1)
-        self._loader = loader(batch_size, "nchw" if per == "channel" else "nhwc")
-        self._progress = progress
-        self.count = len(source) * self._epochs
+        size = options["batch_size"] or max(1, min(room // (4 * self.values), 1024))
+        self._loader = loader(size, "nchw" if per == "channel" else "nhwc")
+        self._epochs = epochs
+        self._summing = summing
+        self.count = len(source) * epochs
 
-    def batches(self, what: str) -> Iterator[Rows]:
-        """Float32 batches, (n, height, width, channels), or channels first where they are measured per channel."""
-        with _bar(what, self.count, self._progress) as advance:
-            for epoch in range(self._epochs):
-                for batch in self._loader.batches(epoch):
-                    yield batch.images
-                    advance(len(batch.images))
+    def total(self, make: Callable[[], S], what: str) -> S:
+        """One pass over all pictures."""
+        return self._summing(self._loader, self._epochs, make, what)
 
-    def rows(self, what: str) -> Iterator[Rows]:
-        """Float32 batches with a row for every picture, (n, values)."""
-        for batch in self.batches(what):
-            yield batch.reshape(len(batch), -1)
-
-
-def _moments(stream: _Stream, per: Per) -> Moments:
-    total: Moments | None = None
-    for batch in stream.batches("measuring"):
-        part = _of_channels(batch) if per == "channel" else _of_rows(batch.reshape(len(batch), -1))[0]
-        total = part if total is None else total + part
-    return _some(total)
-
-
-def _of_channels(batch: Rows) -> Moments:
-    """The moments of every channel of (n, channels, height, width)."""
-    mean, squares = np.empty(batch.shape[1]), np.empty(batch.shape[1])
-    for channel in range(batch.shape[1]):
-        values = batch[:, channel].astype(np.float64).ravel()
-        mean[channel] = values.mean()
-        values -= mean[channel]
-        squares[channel] = np.dot(values, values)
-    return Moments(batch[:, 0].size, mean, squares)
-
-
-def _of_rows(rows: Rows) -> tuple[Moments, Floats]:
-    """The moments of every column, and the rows without their mean."""
-    exact = rows.astype(np.float64)
-    mean = exact.mean(axis=0)
-    exact -= mean
-    return Moments(len(rows), mean, np.einsum("ij,ij->j", exact, exact)), exact
-
-
-def _exact(stream: _Stream) -> tuple[Moments, Floats]:
-    """The moments of every value, and the covariance matrix of all of them."""
-    matrix, added = np.zeros((2, stream.values, stream.values))
-    total: Moments | None = None
-    for rows in stream.rows("measuring"):
-        part, centered = _of_rows(rows)
-        np.matmul(centered.T, centered, out=added)
-        matrix += added
-        if total is not None:
-            between = (part.mean - total.mean) * np.sqrt(total.count * part.count / (total.count + part.count))
-            np.multiply(between[:, None], between, out=added)
-            matrix += added
-        total = part if total is None else total + part
-    matrix /= _some(total).count
-    return _some(total), matrix
+    def first(self) -> Rows:
+        """The mean of the first batch, float32 (values,)."""
+        batch = next(self._loader.batches(0)).images
+        return batch.reshape(len(batch), -1).astype(np.float64).mean(axis=0).astype(np.float32)
 
 
 def _sketched(stream: _Stream, method: Method, rank: int, seed: int) -> tuple[Moments, Covariance]:
@@ -190,27 +157,13 @@ def _sketched(stream: _Stream, method: Method, rank: int, seed: int) -> tuple[Mo
     gave, the best and their exact variances.
     """
     followed = min(rank + _OVERSAMPLED, stream.values)
-    random = np.random.default_rng(seed).standard_normal((stream.values, followed), np.float32)
-    sketch = np.zeros((stream.values, followed), np.float32)
-    total: Moments | None = None
-    origin: Any = None
-    for rows in stream.rows("measuring, first pass"):
-        part, _ = _of_rows(rows)
-        total = part if total is None else total + part
-        # Near the mean, which is not yet known. The way from one to the other is one direction too many, which the
-        # second pass finds to be nothing special.
-        origin = part.mean.astype(np.float32) if origin is None else origin
-        centered = rows - origin
-        sketch += centered.T @ (centered @ random)
-    moments = _some(total)
-    del random
+    first = stream.total(partial(SketchSum, stream.first(), followed, seed), "measuring, first pass")
+    moments, sketch = first.moments, first.sketch.astype(np.float32)
+    del first
     directions = np.linalg.qr(sketch)[0].astype(np.float32)
     del sketch
-    inner = np.zeros((followed, followed))
-    mean = moments.mean.astype(np.float32)
-    for rows in stream.rows("measuring, second pass"):
-        found = ((rows - mean) @ directions).astype(np.float64)
-        inner += found.T @ found
+    second = partial(ProjectedSum, moments.mean.astype(np.float32), directions)
+    inner = stream.total(second, "measuring, second pass").matrix
     held = of_matrix(inner / moments.count, method, rank)
     lost = max(float(moments.squares.sum()) / moments.count - float(held.variances.sum()), 0.0)
     others = stream.values - len(held.variances)
@@ -242,12 +195,6 @@ def _size(count: int) -> str:
         if count >= unit:
             return f"{count / unit:.1f} {name}"
     return f"{count} bytes"
-
-
-def _some(total: Moments | None) -> Moments:
-    if total is None:
-        raise SpecError("Statistics.fit: got no pictures; expected at least one")
-    return total
 
 
 @contextmanager
