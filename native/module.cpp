@@ -22,6 +22,7 @@
 #include "random.hpp"
 #include "recycler.hpp"
 #include "sealed.hpp"
+#include "version.hpp"
 
 namespace nb = nanobind;
 using namespace nb::literals;
@@ -50,6 +51,13 @@ nb::ndarray<nb::numpy, T> new_array(std::initializer_list<std::size_t> shape, T*
     nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
     (void)memory.release();
     return nb::ndarray<nb::numpy, T>(data, shape, owner);
+}
+
+// As the file system writes it: names of files need not be valid text.
+std::string file_name(nb::handle name) {
+    const auto bytes = nb::steal<nb::bytes>(PyUnicode_EncodeFSDefault(name.ptr()));
+    if (!bytes.is_valid()) throw nb::python_error();
+    return {bytes.c_str(), bytes.size()};
 }
 
 // ------------------------------------------------------------------------------------------------------ records
@@ -122,13 +130,42 @@ struct PyRecords {
         owners.push_back(nb::cast(arrays));
     }
 
-    // A value of the cache. Gives the size of its source; says what is wrong with the header by an exception.
-    std::tuple<int, int> set_sealed(std::size_t i, Array<std::uint8_t, 1> value, bool check) {
-        int height = 0, width = 0;
-        const Status status = open_sealed(value.data(), value.shape(0), check, at(i), height, width);
-        if (!status.is_ok()) throw nb::value_error(status.message.c_str());
-        owners.push_back(nb::cast(value));
-        return {height, width};
+    // Values of the cache, one for every record or None. Gives the sizes of their sources, and which of the values are
+    // damaged so that not even their headers can be read.
+    std::tuple<nb::ndarray<nb::numpy, std::int64_t>, std::vector<std::size_t>> set_sealed(nb::list values, bool check) {
+        if (values.size() != group->records.size()) throw nb::value_error("one value or None for every record is expected");
+        std::int64_t* size;
+        auto sizes = new_array<std::int64_t>({group->records.size(), 2}, size);
+        std::vector<std::size_t> damaged;
+        for (std::size_t i = 0; i < group->records.size(); ++i, size += 2) {
+            size[0] = size[1] = 0;
+            const nb::handle value = values[i];
+            if (value.is_none()) continue;
+            const auto array = nb::cast<Array<std::uint8_t, 1>>(value);
+            int height = 0, width = 0;
+            if (!open_sealed(array.data(), array.shape(0), check, group->records[i], height, width).is_ok()) {
+                damaged.push_back(i);
+                continue;
+            }
+            owners.push_back(nb::borrow(value));
+            size[0] = height;
+            size[1] = width;
+        }
+        return {sizes, damaged};
+    }
+
+    // What tells the version of each record's file; empty where it has none.
+    nb::list versions(nb::sequence names) {
+        std::vector<std::string> found;
+        for (nb::handle name : names) found.push_back(file_name(name));
+        if (found.size() != group->records.size()) throw nb::value_error("one file for every record is expected");
+        {
+            const nb::gil_scoped_release unlocked;
+            for (std::size_t i = 0; i < found.size(); ++i) found[i] = file_version(found[i], group->records[i].range);
+        }
+        nb::list out;
+        for (const std::string& version : found) out.append(nb::bytes(version.data(), version.size()));
+        return out;
     }
 
     nb::ndarray<nb::numpy, std::int64_t> sizes() const {
@@ -139,6 +176,17 @@ struct PyRecords {
             *data++ = record.width();
         }
         return out;
+    }
+
+    // Of encoded pictures, and of those that were put in their place.
+    std::size_t held_bytes() const {
+        std::size_t bytes = 0;
+        for (const Record& record : group->records) {
+            const ArrayView& array = record.array;
+            const auto pixels = static_cast<std::size_t>(array.height) * static_cast<std::size_t>(array.width);
+            bytes += record.size + pixels * static_cast<std::size_t>(array.channels);
+        }
+        return bytes;
     }
 
     std::vector<std::size_t> foreign() const {
@@ -454,13 +502,6 @@ struct PyJob {
 using Output = nb::ndarray<nb::ndim<4>, nb::c_contig, nb::device::cpu>;
 using SingleOutput = nb::ndarray<nb::ndim<3>, nb::device::cpu>;  // rows may lie apart, as in a part of a picture
 
-// As the file system writes it: names of files need not be valid text.
-std::string file_name(nb::handle name) {
-    const auto bytes = nb::steal<nb::bytes>(PyUnicode_EncodeFSDefault(name.ptr()));
-    if (!bytes.is_valid()) throw nb::python_error();
-    return {bytes.c_str(), bytes.size()};
-}
-
 class PyPool {
 public:
     explicit PyPool(unsigned threads) : pool_(std::make_unique<Pool>(check(threads))), clock_(std::make_shared<StageClock>()) {}
@@ -687,7 +728,9 @@ NB_MODULE(_native, m) {
         .def("set_ranges", &PyRecords::set_ranges, "offsets"_a, "lengths"_a)
         .def("set_array", &PyRecords::set_array, "index"_a, "array"_a)
         .def("set_rows", &PyRecords::set_rows, "arrays"_a, "indices"_a)
-        .def("set_sealed", &PyRecords::set_sealed, "index"_a, "value"_a, "check"_a = true)
+        .def("set_sealed", &PyRecords::set_sealed, "values"_a, "check"_a = true)
+        .def("versions", &PyRecords::versions, "files"_a)
+        .def("held_bytes", &PyRecords::held_bytes)
         .def("bytes", [](PyRecords& self, std::size_t i) { return nb::bytes(self.at(i).bytes, self.at(i).size); }, "index"_a)
         .def("orientation", [](PyRecords& self, std::size_t i) { return self.at(i).header.orientation; }, "index"_a)
         .def("as_stored", [](PyRecords& self) { for (Record& record : self.group->records) record.header.orientation = 1; })

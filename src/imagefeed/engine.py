@@ -42,6 +42,10 @@ T = TypeVar("T")
 # Values of small batches that are rendered by one call: beginning one, and waking threads for it, takes as long as
 # some ten pictures of 32x32 do.
 RENDERED_TOGETHER = 1 << 20
+# Records whose pictures are in memory already that are planned together; an eighth of it for others, as many bytes of
+# which are in memory at once at most.
+PLANNED_TOGETHER = 1024
+HELD_TOGETHER = 16 << 20
 _PLAN_FAULT = 4
 _DAMAGED_FAULT = 5
 _NUMPY_DTYPES: dict[Dtype, type[np.generic]] = {
@@ -84,9 +88,23 @@ class Engine:
         self.memory: Memory = _native.Recycler(8)
         self.functions = _functions(processes) if processes else None
         self.meter = Meter()
+        self._held = 0 if source.in_memory else HELD_TOGETHER
         point = None if cache is None else cache_point(pipeline, cache)
         self.stages = pipeline.stages() if point is None else point.after
         self.keeper = None if cache is None or point is None else Keeper(source, cache, point, self.sizes)
+
+    @property
+    def planned_together(self) -> int:
+        """How many records are best planned together, by what the last ones took of memory.
+
+        Planning costs about the same for one as for a few hundred. But the encoded pictures of a group are in memory
+        together, and so is what a stage makes at its end.
+        """
+        if self.source.in_memory:
+            return PLANNED_TOGETHER
+        if len(self.stages) > 1:
+            return 1
+        return min(PLANNED_TOGETHER // 8, HELD_TOGETHER // self._held) if self._held else PLANNED_TOGETHER
 
     # -------------------------------------------------------------------------------------------- one group
 
@@ -133,6 +151,7 @@ class Engine:
         if group.following.companions:
             for row, error in group.following.mismatched(group.sizes(), self._names(group)).items():
                 group.errors.setdefault(row, error)
+        self._held = 0 if self.source.in_memory else group.held_bytes() // len(group.indices)
 
     def sizes(self, indices: Ints) -> Ints:
         """The sizes of some stored pictures, int64 (n, 2); 0 for those that cannot be read."""
@@ -152,11 +171,13 @@ class Engine:
         self.keeper.store.flush()
         return tuple(group.errors.values())
 
-    def plans(self, group: Group, epoch: int) -> Iterator[Plan]:
+    def plans(self, group: Group, epoch: int, *, brief: bool = False) -> Iterator[Plan]:
         """The plan of every stage. What a stage makes at its end, by a Python function or by mixing, is planned by the
-        next one.
+        next one. `brief` leaves out how kept pictures were made, where all of them are there and nothing follows.
         """
-        if self.keeper is not None and group.found is not None:
+        if brief and group.found is not None and not group.missing and not group.following.moves:
+            group.kept = True
+        elif self.keeper is not None and group.found is not None:
             current = self._plan(group, self.keeper.point.before, epoch)
             self._move(group, current)
             yield current
@@ -172,7 +193,7 @@ class Engine:
 
     def finish_plan(self, group: Group, epoch: int) -> Final:
         """Do everything but the last render, and say what that is."""
-        current = list(self.plans(group, epoch))[-1]
+        current = list(self.plans(group, epoch, brief=True))[-1]
         made = current.host is not None or current.mix is not None
         color = self.source.color == "rgb"
         channels = self._channels(group)
@@ -316,10 +337,12 @@ class Engine:
             return keeper.seal(values[k], (height, width, channels), source)
 
         good = [k for k in range(len(rows)) if k not in part.errors]
+        made: list[Bytes | None] = [None] * len(group.indices)
         for k, value in self._spread(seal, good, group).items():
             row = int(rows[k])
             keeper.keep(found.keys[row], value)
-            group.records.set_sealed(row, value, False)
+            made[row] = value
+        group.records.set_sealed(made, False)
         group.errors |= {int(rows[k]): error for k, error in part.errors.items()}
 
     def _move(self, group: Group, current: Plan) -> None:

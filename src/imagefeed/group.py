@@ -45,6 +45,11 @@ class Group:
         """The sizes of the pictures as far as they have come, int64 (n, 2)."""
         return self.records.sizes() if self.found is None or self.kept else self.found.sizes.copy()
 
+    def held_bytes(self) -> int:
+        """What its pictures take of memory for as long as it is rendered; those in the cache take nothing more."""
+        parts = [self.records] if self.found is None else [part.records for _, part in self.missing]
+        return sum(one.held_bytes() for one in (*parts, *(one.records for one in self.following.companions)))
+
 
 @dataclass(frozen=True, slots=True)
 class FinalPart:

@@ -70,20 +70,13 @@ class Keeper:
         known = self._source.identities(indices, content=content)
         keys = [hashlib.blake2b(self._digest + one, digest_size=16).digest() if one else b"" for one in known]
         values, lease = self.store.look_up(keys)
-        sizes = np.zeros((len(keys), 2), np.int64)
-        missing: list[int] = []
-        for row, value in enumerate(values):
-            if value is None:
-                missing.append(row)
-                continue
-            try:
-                sizes[row] = records.set_sealed(row, value, self.store.checked)
-            except ValueError:  # damaged so that not even its header can be read
-                self.note_damaged(keys[row])
-                missing.append(row)
+        sizes, damaged = records.set_sealed(values, self.store.checked)
+        for row in damaged:
+            self.note_damaged(keys[row])
+        missing = np.flatnonzero(sizes[:, 0] == 0)
         self.hits += len(keys) - len(missing)
         self.misses += len(missing)
-        return Found(keys, sizes, np.array(missing, np.int64), lease)
+        return Found(keys, sizes, missing, lease)
 
     def seal(self, value: Bytes, size: tuple[int, int, int], source: tuple[int, int]) -> Bytes:
         """A value, whose levels stand from HEADER on, in the form that is kept."""

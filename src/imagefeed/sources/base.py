@@ -74,7 +74,14 @@ class Source(ABC):
         """
         records = _native.Records(len(indices))
         files = self.stage(records, indices)
-        return [_identity(files[row] if files else "", records, row, content) for row in range(len(indices))]
+        known = [b""] * len(indices) if content or not files else records.versions(files)
+        for row in range(len(indices)):
+            if not files or not files[row]:
+                data = records.bytes(row)
+                known[row] = _digest(data) if data else b""
+            elif content:
+                known[row] = _content(files[row], *records.range(row))
+        return known
 
     @abstractmethod
     def targets(self, indices: Ints) -> Targets:
@@ -268,22 +275,13 @@ class Source(ABC):
         return f"{records}: {', '.join(counts)}"
 
 
-def _identity(file: str, records: _native.Records, row: int, content: bool) -> bytes:
-    if not file:
-        data = records.bytes(row)
-        return _digest(data) if data else b""
-    offset, length = records.range(row)  # of a file that holds many pictures, each is a part
+def _content(file: str, offset: int, length: int) -> bytes:
     try:
-        if content:
-            with open(file, "rb") as opened:
-                opened.seek(offset)
-                return _digest(opened.read(length))
-        found = os.stat(file)
+        with open(file, "rb") as opened:
+            opened.seek(offset)  # of a file that holds many pictures, each is a part
+            return _digest(opened.read(length))
     except OSError:
         return b""
-    part = "" if length < 0 else f"\0{offset}\0{length}"
-    path = file if os.path.isabs(file) else os.path.abspath(file)
-    return os.fsencode(f"{path}\0{found.st_size}\0{found.st_mtime_ns}\0{found.st_ino}{part}")
 
 
 def _digest(data: bytes) -> bytes:
