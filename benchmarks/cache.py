@@ -21,15 +21,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imagefeed as feed
 from jobs import JOBS
 from run import PHOTOS, WORK
 from scratch_files import prepare
 
-import imagefeed as feed
-
-PIPELINE = feed.Pipeline(
-    [feed.RandomResizedCrop((224, 224)), feed.HorizontalFlip(), feed.Normalize.preset("imagenet")]
-)
+PIPELINE = feed.Pipeline([feed.RandomResizedCrop((224, 224)), feed.HorizontalFlip(), feed.Normalize.preset("imagenet")])
 PICTURES = 3000  # a turn is as many epochs as that takes
 
 

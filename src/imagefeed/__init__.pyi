@@ -19,12 +19,10 @@ from .errors import (
     SpecError as SpecError,
     WorkerError as WorkerError,
 )
-from .loader import (
-    Loader as Loader,
-    render as render,
-)
+from .loader import Loader as Loader
 from .materializing import materialize as materialize
 from .pipeline import Pipeline as Pipeline
+from .rendering import render as render
 from .report import Report as Report
 from .serving import (
     attach as attach,

@@ -33,6 +33,14 @@ class BadRecords(list[DecodeError]):
         known = {error.path for error in self}
         self += [error for error in errors if error.path not in known]
 
+    def check(self, count: int, most: float) -> None:
+        """Raise SourceError if they are more than a share of `count` records."""
+        if len(self) > most * count:
+            raise SourceError(
+                f"{len(self)} of {count} pictures cannot be read, more than max_bad={most}; the last is {self[-1]}; "
+                "`imagefeed check` lists them all"
+            )
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write a CSV file of two columns, path and reason.
 

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from imagefeed.bad import BadRecords, replaced
 from imagefeed.cache import Cache
-from imagefeed.checks import fail
 from imagefeed.decode import MOST_PIXELS
 from imagefeed.engine import Engine
-from imagefeed.errors import DecodeError, SourceError, SpecError
+from imagefeed.errors import DecodeError, SpecError
 from imagefeed.feeding import Feeding
-from imagefeed.feeds.batches import Units, Where, ahead, is_dict, without_units
+from imagefeed.feeds.batches import Units, Where, is_dict, without_units
 from imagefeed.group import Batch
-from imagefeed.loader_options import OnError, Options, Sampling, weights_of
+from imagefeed.grouping import grouped, told
+from imagefeed.loader_options import OnError, Options, Sampling, dtype_of, order_of
 from imagefeed.loader_state import fingerprint, place_of, state_of
 from imagefeed.memory import available_cores
-from imagefeed.order import Order, Portion
+from imagefeed.order import Portion
 from imagefeed.pipeline import Pipeline
 from imagefeed.report import Report, report_of
 from imagefeed.run import Run
-from imagefeed.sources import Files, Source
-from imagefeed.stored import PictureLike
+from imagefeed.sources import Source
 from imagefeed.types import Dtype, Layout
 
 if TYPE_CHECKING:
@@ -36,11 +33,6 @@ if TYPE_CHECKING:
 
     from imagefeed.isolated import Isolated
 
-# Planning costs about the same for one record as for a few hundred. So records that are in memory already are planned
-# together, over batches; files are not, since all that are planned together are held in memory.
-_PLANNED_TOGETHER = 1024
-# How many batches a source that fetches its records from afar knows of before they are needed.
-_TOLD_AHEAD = 8
 # Pictures that a cache is filled with at once.
 _FILLED_TOGETHER = 32
 
@@ -122,10 +114,6 @@ class Loader(Feeding):
         max_bad: float = 0.01,
         max_pixels: int = MOST_PIXELS,
     ) -> None:
-        if not isinstance(source, Source):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise fail("Loader(source=)", source, "expected a source, as from folder(...) or arrays(...)")
-        if not isinstance(pipeline, Pipeline):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise fail("Loader(pipeline=)", pipeline, "expected Pipeline([...])")
         self.options = Options(
             batch_size=batch_size,
             shuffle=shuffle,
@@ -146,6 +134,7 @@ class Loader(Feeding):
             max_bad=max_bad,
             max_pixels=max_pixels,
         )
+        self._order = order_of(source, pipeline, self.options)
         self.source = source
         self.pipeline = pipeline
         self.batch_size = batch_size
@@ -155,27 +144,12 @@ class Loader(Feeding):
         self.threads = available_cores() if threads == "auto" else threads
         self.bad = BadRecords()
         """The pictures that could not be read since the current epoch began; `bad.save("bad.csv")` writes them down."""
-        self._order = Order(
-            count=len(source),
-            batch_size=batch_size,
-            seed=seed,
-            shuffle=pipeline.training if shuffle is None else shuffle,
-            drop_last=drop_last,
-            steps=steps_per_epoch,
-            weights=weights_of(source, sampling),
-        )
-        if cache is not None and source.in_memory:
-            raise SpecError(f"Loader(cache=): {source!r} is in memory already; leave cache= out")
         self._place = (0, 0)
         self._next_epoch = 0
         self._fingerprint: dict[str, str] | None = None
         self._engine: Engine | None = None
         self._isolated: Isolated | None = None
         self._lock = threading.Lock()
-        if len(self) == 0:
-            raise SourceError(
-                f"{source!r} has no whole batch of {batch_size}; lower batch_size or pass drop_last=False"
-            )
 
     # -------------------------------------------------------------------------------------------- a sequence
 
@@ -232,7 +206,7 @@ class Loader(Feeding):
                 raise batch.bad[0]
             bad.add(batch.bad)
             self.bad.add(batch.bad)
-            self._check_bad(bad)
+            bad.check(len(self.source), self.options.max_bad)
 
         def make(portion: Portion) -> Batch:
             return next(self._run(epoch, 0, portion))
@@ -507,33 +481,15 @@ class Loader(Feeding):
             if self._isolated is None or not self._isolated.alive:
                 self._isolated = Isolated(self._rebuilt(isolate=False))
             return self._isolated.run(epoch, start, portion)
-        groups = _told(self._groups(epoch, start), self.source) if portion is None else iter([[portion]])
-        return iter(Run(self._ready_engine(), groups, epoch=epoch, ahead=self.options.prefetch))
+        engine = self._ready_engine()
+        portions = told(self._order.batches(epoch, start), self.source) if portion is None else iter([portion])
+        groups = grouped(portions, lambda: engine.planned_together)
+        return iter(Run(engine, groups, epoch=epoch, ahead=self.options.prefetch))
 
     def _rebuilt(self, **changes: Any) -> Loader:
         """The same loader, but for some arguments."""
         shard = self._order.rank, self._order.world
         return _rebuild(self.source, self.pipeline, self._arguments() | changes, shard)
-
-    def _groups(self, epoch: int, start: int) -> Iterator[list[Portion]]:
-        """The records of each batch; batches that are planned together in one list."""
-        together = max(1, _PLANNED_TOGETHER // self.batch_size) if self.source.in_memory else 1
-        group: list[Portion] = []
-        for number, portion in enumerate(self._order.batches(epoch, start)):
-            group.append(portion)
-            if number == 0 or len(group) == together:  # nobody waits for others' planning for the first
-                yield group
-                group = []
-        if group:
-            yield group
-
-    def _check_bad(self, bad: BadRecords) -> None:
-        most = self.options.max_bad
-        if len(bad) > most * len(self.source):
-            raise SourceError(
-                f"{len(bad)} of {len(self.source)} pictures cannot be read, more than max_bad={most}; the last is "
-                f"{bad[-1]}; `imagefeed check` lists them all"
-            )
 
     def __reduce__(self) -> tuple[Any, ...]:
         shard = self._order.rank, self._order.world
@@ -542,44 +498,6 @@ class Loader(Feeding):
 
     def _arguments(self) -> dict[str, Any]:
         return {one.name: getattr(self.options, one.name) for one in fields(self.options)}
-
-
-def render(
-    pictures: PictureLike | Sequence[PictureLike],
-    pipeline: Pipeline,
-    *,
-    dtype: Dtype | None = None,
-    layout: Layout = "nhwc",
-    color: Literal["rgb", "gray"] = "rgb",
-) -> NDArray[Any]:
-    """A batch of some pictures, as the deterministic form of a pipeline makes them: what a model predicts from.
-
-        >>> from imagefeed import Pipeline, Rescale, Resize, render
-        >>> render(tiny_jpeg, Pipeline([Resize((32, 32)), Rescale(1 / 255)])).shape
-        (1, 32, 32, 3)
-
-    Args:
-        pictures: One picture or several: a path, the bytes of a file, or a uint8 or float32 array (height, width,
-            channels) each.
-        pipeline: What is done; its random steps are left out.
-        dtype: As for `Loader`.
-        layout: As for `Loader`.
-        color: What encoded pictures become.
-
-    Returns:
-        (n, height, width, channels), or channels first; n is 1 for one picture.
-
-    Raises:
-        DecodeError: A picture cannot be read.
-        PlanError: They do not come out in one size.
-    """
-    one = isinstance(pictures, str | bytes | os.PathLike | np.ndarray)
-    source = Files([pictures] if one else list(pictures), color=color)
-    threads = min(len(source), available_cores())
-    loader = Loader(
-        source, pipeline.deterministic(), batch_size=len(source), dtype=dtype, layout=layout, threads=threads
-    )
-    return next(iter(loader))
 
 
 def _rebuild(
@@ -593,25 +511,3 @@ def _rebuild(
     loader._order = replace(loader._order, rank=shard[0], world=shard[1])  # pyright: ignore[reportPrivateUsage]
     loader._go_to(*place)  # pyright: ignore[reportPrivateUsage]
     return loader
-
-
-def _told(groups: Iterator[list[Portion]], source: Source) -> Iterator[list[Portion]]:
-    """The groups of an epoch. The source is told of each some time before it is taken."""
-
-    def tell() -> Iterator[list[Portion]]:
-        for group in groups:
-            for portion in group:
-                source.read_ahead(portion.records)
-            yield group
-
-    return ahead(tell(), _TOLD_AHEAD)
-
-
-def dtype_of(pipeline: Pipeline, dtype: Dtype | None) -> Dtype:
-    units = len(pipeline) > 0 and pipeline.steps[-1].role == "units"
-    if dtype == "uint8" and units:
-        raise SpecError(
-            f"Loader(dtype='uint8'): {pipeline.steps[-1]!r} leaves the levels 0 to 255; "
-            "use dtype='float32', or take that step out"
-        )
-    return dtype or ("float32" if units else "uint8")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from imagefeed.cache import Cache
 from imagefeed.checks import check_bool, check_choice, check_number, fail
 from imagefeed.errors import SourceError, SpecError
+from imagefeed.order import Order
+from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source
 from imagefeed.types import Dtype, Layout
 
@@ -79,6 +81,50 @@ class Options:
     def cache_used(self) -> Cache | None:
         """The cache, if there is one."""
         return Cache("ram") if self.cache == "ram" else self.cache
+
+
+def order_of(source: Source, pipeline: Pipeline, options: Options) -> Order:
+    """The order of a loader's batches.
+
+    Raises:
+        SpecError: Source, pipeline and options do not go together.
+        SourceError: There is no whole batch.
+    """
+    if not isinstance(source, Source):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise fail("Loader(source=)", source, "expected a source, as from folder(...) or arrays(...)")
+    if not isinstance(pipeline, Pipeline):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise fail("Loader(pipeline=)", pipeline, "expected Pipeline([...])")
+    if options.cache is not None and source.in_memory:
+        raise SpecError(f"Loader(cache=): {source!r} is in memory already; leave cache= out")
+    order = Order(
+        count=len(source),
+        batch_size=options.batch_size,
+        seed=options.seed,
+        shuffle=pipeline.training if options.shuffle is None else options.shuffle,
+        drop_last=options.drop_last,
+        steps=options.steps_per_epoch,
+        weights=weights_of(source, options.sampling),
+    )
+    if len(order) == 0:
+        raise SourceError(
+            f"{source!r} has no whole batch of {options.batch_size}; lower batch_size or pass drop_last=False"
+        )
+    return order
+
+
+def dtype_of(pipeline: Pipeline, dtype: Dtype | None) -> Dtype:
+    """The dtype of a loader's batches.
+
+    Raises:
+        SpecError: It cannot hold what the pipeline makes.
+    """
+    units = len(pipeline) > 0 and pipeline.steps[-1].role == "units"
+    if dtype == "uint8" and units:
+        raise SpecError(
+            f"Loader(dtype='uint8'): {pipeline.steps[-1]!r} leaves the levels 0 to 255; "
+            "use dtype='float32', or take that step out"
+        )
+    return dtype or ("float32" if units else "uint8")
 
 
 def weights_of(source: Source, sampling: Sampling | None) -> NDArray[np.float64] | None:

@@ -18,7 +18,8 @@ from imagefeed.decode import MOST_PIXELS, Color
 from imagefeed.engine import Engine
 from imagefeed.errors import DecodeError, SourceError, SpecError
 from imagefeed.group import Batch
-from imagefeed.loader import available_cores, dtype_of
+from imagefeed.loader_options import dtype_of
+from imagefeed.memory import available_cores
 from imagefeed.order import Portion
 from imagefeed.pipeline import Pipeline
 from imagefeed.run import Run

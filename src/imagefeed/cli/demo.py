@@ -22,8 +22,9 @@ from imagefeed.cli.scan import scan
 from imagefeed.cli.sheet import contact_sheet
 from imagefeed.cli.training import Outcome, small_model, train
 from imagefeed.errors import SourceError
-from imagefeed.loader import Loader, render
+from imagefeed.loader import Loader
 from imagefeed.pipeline import Pipeline
+from imagefeed.rendering import render
 from imagefeed.sources import Source, Subset, folder
 
 _STEPS = 5

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from imagefeed.engine import Engine
 from imagefeed.errors import PlanError, SpecError
 from imagefeed.group import Batch, Final
-from imagefeed.loader import available_cores
+from imagefeed.memory import available_cores
 from imagefeed.order import Portion
 from imagefeed.overlays import Overlay, overlays
 from imagefeed.pipeline import Pipeline
