@@ -15,10 +15,10 @@ from typer.testing import CliRunner, Result
 
 import imagefeed as feed
 from imagefeed.cli import app
+from imagefeed.cli.arguments import load_pipeline
 from imagefeed.cli.backend import MissingError, load_keras
 from imagefeed.cli.demo import wilson_interval
 from imagefeed.cli.photographs import TILE, write_photographs
-from imagefeed.cli.preview import load_pipeline
 from imagefeed.cli.race import race
 from imagefeed.cli.sheet import contact_sheet
 
@@ -306,4 +306,20 @@ def test_an_error_is_one_line(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
     assert "none [here]: is not a folder" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_quarantine_tells_it_as_json(photos: Path, tmp_path: Path) -> None:
+    found = json.loads(run("quarantine", photos, "--to", tmp_path / "bad", "--json").output)
+    assert [one["path"] for one in found["moved"]] == ["b/cut.jpg", "b/empty.jpg", "b/text.jpg"]
+    assert (found["files"], found["dry_run"]) == (8, False)
+    assert (tmp_path / "bad" / "b" / "cut.jpg").is_file()
+    assert not (photos / "b" / "cut.jpg").exists()
+
+
+def test_what_the_system_refuses_is_one_line(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = command("preview", photos / "a", "-o", tmp_path / "file" / "sheet.png", "--rows", 1, "--draws", 1)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1

@@ -75,8 +75,18 @@ def test_stats_by_another_pipeline(photos, saved) -> None:
     result = run("stats", photos, "--pipeline", saved, "--whiten", "zca", "--rank", 5)
     assert "mean  3x3x3" in result.output
     assert "zca whitening by 5 of 27 directions" in result.output
-    with pytest.raises(SpecError, match=r"fit\(per=\): got 'row'"):
-        run("stats", photos, "--per", "row")
+    result = run("stats", photos, "--per", "row")
+    assert result.exit_code == 2
+    assert "'row' is not one of" in result.output
+
+
+def test_stats_as_json(photos) -> None:
+    found = json.loads(run("stats", photos, "--size", 16, "--json").output)
+    fitted = Statistics.fit(feed.folder(photos), Pipeline([feed.Resize((16, 16))]))
+    assert fitted.mean is not None
+    assert found["count"] == 6
+    assert found["arrays"]["mean"]["values"] == fitted.mean.ravel().tolist()
+    assert found["arrays"]["std"]["shape"] == [1, 1, 3]
 
 
 def test_materialize_writes_files(photos, tmp_path) -> None:
@@ -95,12 +105,17 @@ def test_check_names_what_is_amiss(photos, tmp_path) -> None:
     assert result.exit_code == 1
     assert "range  the pipeline gives 0" in result.output
     assert "end the pipeline in Normalize.preset('caffe')" in result.output
+    result = run("check", photos, "--expects", "keras/resnet50", "--pipeline", tmp_path / "p.safetensors", "--json")
+    assert result.exit_code == 1
+    assert [finding["kind"] for finding in json.loads(result.output)] == ["range"]
     Pipeline([feed.Resize((8, 8)), feed.Normalize.preset("caffe")]).save(tmp_path / "p.safetensors")
     result = run("check", photos, "--expects", "keras/resnet50", "--pipeline", tmp_path / "p.safetensors")
     assert result.exit_code == 0
     assert "nothing amiss" in result.output
     with pytest.raises(SpecError, match="--pipeline: missing"):
         run("check", photos, "--expects", "keras/resnet50")
+    with pytest.raises(SpecError, match="give --model or --expects too"):
+        run("check", photos, "--pipeline", tmp_path / "p.safetensors")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("keras") is None, reason="Keras is not installed")

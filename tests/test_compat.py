@@ -533,20 +533,6 @@ def test_a_killed_program_leaves_nothing_behind(tmp_path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.filterwarnings("ignore:This ImageDataGenerator specifies")
-def test_the_code_of_the_migration_page_runs(project, photos, tmp_path_factory, monkeypatch) -> None:
-    pytest.importorskip("keras", reason="Keras is not installed: pip install 'imagefeed[demo]'")
-    work = tmp_path_factory.mktemp("work")
-    (work / "photos").symlink_to(photos)
-    monkeypatch.chdir(work)
-    page = (project / "docs" / "migration.md").read_text(encoding="utf-8")
-    blocks = [block.split("\n```", 1)[0] for block in page.split("```python\n")[1:]]
-    assert len(blocks) == 4
-    names: dict[str, object] = {}
-    for block in blocks:
-        quietly(exec, block, names)
-
-
 def test_the_migration_page_names_every_argument(project) -> None:
     page = (project / "docs" / "migration.md").read_text(encoding="utf-8")
     arguments = list(inspect.signature(ImageDataGenerator).parameters)

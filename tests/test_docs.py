@@ -1,62 +1,243 @@
-"""The pages: their Python runs, what they print is what they say, and the site builds without a warning."""
+"""The pages: every block of code in them runs, what they print is what they say, and the site builds without a warning.
+
+Pages are found, not listed: a new one is tested as soon as it is there. What a page takes for granted is in the folder
+where it runs: `photos`, `preprocess.safetensors`, `train.py` and the like (see `workplace`). A page says what more it
+needs by a comment: `<!-- data: camvid -->` is a set of real data, whose folder is then `data`.
+"""
 
 import importlib.util
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.main import get_command
+from typer.testing import CliRunner
+
+import imagefeed as feed
+from imagefeed.cli import app
+from imagefeed.pipeline import Pipeline
 
 PROJECT = Path(__file__).resolve().parent.parent
-DOCS = PROJECT / "docs"
-ELSEWHERE = {"statistics.md", "presets.md", "saving.md"}  # in test_pages.py
+PAGES = [
+    str(file.relative_to(PROJECT))
+    for file in sorted([*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md"), *PROJECT.glob("benchmarks/**/*.md")])
+    if "```" in file.read_text("utf-8")
+]
+LANGUAGES = {"python", "sh", "text", "json"}
+FRAMEWORKS = ("torch", "tensorflow", "jax", "keras", "pandas", "onnx", "ray")
 
 
-def blocks(text: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+def blocks(page: str, language: str) -> list[str]:
+    text = (PROJECT / page).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
 
 
-PAGES = sorted(
-    str(file.relative_to(DOCS))
-    for part in (DOCS / "questions", DOCS / "guides", DOCS)
-    for file in part.glob("*.md")
-    if file.name not in ELSEWHERE and (part != DOCS or file.name == "index.md") and blocks(file.read_text("utf-8"))
-)
+def having(language: str) -> list[str]:
+    return [page for page in PAGES if blocks(page, language)]
+
+
+@pytest.fixture(scope="module")
+def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pages and examples of commands take for granted."""
+    root = tmp_path_factory.mktemp("pages")
+    rng = np.random.default_rng(0)
+
+    def picture(path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+        small.resize((96, 80), Image.Resampling.BICUBIC).save(path)
+
+    for number in range(12):
+        for kind in ("cats", "dogs"):
+            picture(root / "photos" / kind / f"{number}.jpg")
+        picture(root / "camvid" / "val" / f"{number}.png")
+        mask = root / "camvid" / "valannot" / f"{number}.png"
+        mask.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 12, (80, 96), np.uint8)).save(mask)
+    pipeline = Pipeline([feed.Resize((64, 64)), feed.HorizontalFlip(), feed.Normalize.preset("keras/resnet50")])
+    pipeline.save(root / "pipeline.safetensors")
+    pipeline.save(root / "preprocess.safetensors")
+    feed.Statistics.fit(feed.folder(root / "photos"), Pipeline([feed.Resize((8, 8))])).save(
+        root / "statistics.safetensors"
+    )
+    (root / "train.py").write_text(
+        "import imagefeed as feed\nfrom imagefeed import ImageDataGenerator\n"
+        "pipeline = feed.Pipeline.load('preprocess.safetensors')\ngenerator = ImageDataGenerator(rotation_range=20)\n"
+    )
+    result = CliRunner().invoke(
+        app, ["cache", "build", str(root / "photos"), str(root / "photos-cache"), "--size", "32"]
+    )
+    assert result.exit_code == 0, result.output
+    return root
 
 
 @pytest.fixture
-def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with `photos` in it: two classes of twelve."""
-    rng = np.random.default_rng(0)
-    for kind in ("cats", "dogs"):
-        (tmp_path / "photos" / kind).mkdir(parents=True)
-        for number in range(12):
-            small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
-            small.resize((96, 80), Image.Resampling.BICUBIC).save(tmp_path / "photos" / kind / f"{number}.jpg")
+def workplace(belongings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the page's own, with all that pages take for granted."""
+    shutil.copytree(belongings, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_the_code_of_a_page_runs(page, workplace, data, capsys) -> None:
-    text = (DOCS / page).read_text("utf-8")
-    names: dict[str, object] = {}
+# ------------------------------------------------------------------------------------------------ Python
+
+
+@pytest.mark.parametrize("page", having("python"))
+@pytest.mark.filterwarnings("ignore:This ImageDataGenerator specifies")
+def test_the_code_of_a_page_runs(page: str, workplace: Path, data: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    text = (PROJECT / page).read_text("utf-8")
+    code = "\n".join(blocks(page, "python"))
+    for name in FRAMEWORKS:
+        if re.search(rf"^ *(import|from) {name}\b|\bto_{name}\(|\.{name}\(", code, re.MULTILINE):
+            pytest.importorskip(name)
+    names: dict[str, Any] = {"model": a_model()} if page == "README.md" else {}
     for need in re.findall(r"<!-- data: (\S+) -->", text):
         names["data"] = data(need).parent
-    for block in blocks(text):
-        exec(compile(block, f"docs/{page}", "exec"), names)
+    for block in blocks(page, "python"):
+        exec(compile(block, page, "exec"), names)
     printed = capsys.readouterr().out
-    for shown in re.findall(r"print\(.*\)  # (.*)", text):
+    # What a comment after a print says is what is printed.
+    for shown in re.findall(r"^ *print\(.*?\) +# (.*)", code, re.MULTILINE):
         assert shown in printed
+    if page == "README.md":
+        assert len(code.strip().splitlines()) == 11  # the import, and ten lines
+        assert len(names["model"].history.history["val_loss"]) == 1
 
 
-def test_there_are_pages_to_run() -> None:
-    assert len(PAGES) >= 12
+def a_model() -> Any:
+    """What the README trains, which is no part of it."""
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    layers = keras.layers
+    model = keras.Sequential([layers.AveragePooling2D(56), layers.Flatten(), layers.Dense(2, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model
+
+
+def test_pages_are_found() -> None:
+    assert len(having("python")) >= 24
+    assert {"README.md", "docs/index.md", "docs/questions/units.md"} <= set(having("python"))
+    assert {"CONTRIBUTING.md", "docs/command-line.md"} <= set(having("sh"))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_block_is_of_a_known_kind(page: str) -> None:
+    """Code that is in no language that is tested here would be code that nobody runs."""
+    fences = re.findall(r"^ *```(.*)$", (PROJECT / page).read_text("utf-8"), re.MULTILINE)
+    assert set(fences[::2]) <= LANGUAGES
+    assert set(fences[1::2]) <= {""}
+    for block in blocks(page, "json"):
+        json.loads(block)
+
+
+# ------------------------------------------------------------------------------------------------ commands
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The commands of a shell's text, as words: without comments, redirections and what only a shell knows."""
+    for line in text.replace("\\\n", " ").splitlines():
+        words = shlex.split(re.sub(r"[<>]+ *\S+|; do$", " ", line), comments=True)
+        while words and re.fullmatch(r"\w+=.*|sudo", words[0]):
+            words = words[1:]
+        if words and words[0] not in ("for", "done", "[", "cd", "git", "."):
+            yield words
+
+
+def run(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run one of our commands, or see that what it names is there."""
+    name = re.sub(r"^\S*/bin/", "", words[0])
+    if name == "imagefeed":
+        run_imagefeed(words[1:], monkeypatch)
+    elif name in ("pip", "python", "python3", "pytest"):
+        rest = [one for one in words[1:] if not one.startswith("$")]
+        if rest[0].endswith(".py"):
+            has_options(PROJECT / rest[0], rest[1:])
+        elif rest[0] == "install":
+            are_installable(rest[1:])
+        else:
+            assert rest[:2] == ["-m", "venv"]
+    else:
+        assert words[0].startswith("scripts/"), words
+        assert (PROJECT / words[0]).stat().st_mode & 0o100
+        has_options(PROJECT / words[0], words[1:])
+
+
+def run_imagefeed(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of our own commands: as it is, but for what would not come to an end, or not soon."""
+    if arguments[0] == "demo" or "--model" in arguments:  # test_cli.py and test_cli_saved.py have them
+        group: Any = get_command(app)
+        group.commands[arguments[0]].make_context(arguments[0], arguments[1:])
+        return
+    if arguments[0] == "bench":
+        arguments = [*arguments, "--seconds", "0.1"]
+    if arguments[0] == "studio":
+        pytest.importorskip("uvicorn")
+        monkeypatch.setattr("imagefeed.studio.Studio.run", lambda self: self._socket.close())
+        monkeypatch.setattr("webbrowser.open", lambda address: True)
+    result = CliRunner().invoke(app, arguments)
+    expected = (0, 1) if "--expects" in arguments else (0,)  # 1 is "something is amiss", which it may be
+    assert result.exit_code in expected, f"{arguments}: {result.output} {result.exception!r}"
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+
+
+def has_options(script: Path, arguments: list[str]) -> None:
+    """That a script is there, and knows the options and the names of files that it is given."""
+    text = script.read_text("utf-8")
+    for one in arguments:
+        if one.startswith("--"):
+            name = one.removeprefix("--").partition("=")[0]
+            assert one.partition("=")[0] in text or name.replace("-", "_") in text, f"{script}: {one}"
+        if one.startswith(("tests/", "benchmarks/")):
+            assert (PROJECT / one).exists() or "latest" in one, one
+
+
+def are_installable(arguments: list[str]) -> None:
+    extras = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    for one in arguments:
+        found = re.fullmatch(r"(?:\.|imagefeed)\[(.*)\]", one)
+        for extra in found[1].split(",") if found else ():
+            assert extra in extras
+
+
+@pytest.mark.parametrize("page", having("sh"))
+def test_the_commands_of_a_page_run(page: str, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for block in blocks(page, "sh"):
+        subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+        for words in commands(block):
+            run(words, monkeypatch)
+
+
+def helped() -> dict[str, list[str]]:
+    """The examples that `--help` shows, by their command."""
+    found: dict[str, list[str]] = {}
+    group: Any = get_command(app)
+    for name, one in group.commands.items():
+        for inner in getattr(one, "commands", {"": one}).values():
+            whole = f"{name} {inner.name}" if inner is not one else name
+            found[whole] = re.findall(r"\[cyan\](.*?)\[/\]", inner.epilog or "")
+    return found
+
+
+@pytest.mark.parametrize("name", helped())
+def test_the_examples_of_help_run(name: str, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    examples = helped()[name]
+    assert examples, f"imagefeed {name} --help has no example"
+    for example in examples:
+        assert example.startswith(f"imagefeed {name} ") or example == f"imagefeed {name}"
+        for words in commands(example.replace("\\[", "[")):
+            run(words, monkeypatch)
+
+
+# ------------------------------------------------------------------------------------------------ figures, site
 
 
 def test_figures_come_from_what_was_measured() -> None:
@@ -83,12 +264,11 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     index = (tmp_path / "site" / "index.html").read_text("utf-8")
     assert "Start in five minutes" in index
     pages = [file.read_text("utf-8") for file in (tmp_path / "site").rglob("*.html")]
-    assert not any("{{ " in page for page in pages if "speed" in page)
+    assert not any("{{ " in page for page in pages)
     assert "https://fonts." not in index
-    shutil.rmtree(tmp_path / "site")
 
 
-def _hooks():
+def _hooks() -> Any:
     spec = importlib.util.spec_from_file_location("docs_hooks", PROJECT / "scripts" / "docs_hooks.py")
     assert spec is not None
     assert spec.loader is not None

@@ -108,19 +108,6 @@ def test_setup_without_apt_names_what_is_missing(tmp_path: Path, project: Path) 
 # ------------------------------------------------------------------------------------- README and examples
 
 
-def test_the_code_of_the_readme_runs(project: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    keras = pytest.importorskip("keras", reason="Keras is not installed")
-    monkeypatch.chdir(photos.parent)
-    text = (project / "README.md").read_text(encoding="utf-8")
-    [code] = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    layers = keras.layers
-    model = keras.Sequential([layers.AveragePooling2D(56), layers.Flatten(), layers.Dense(2, "softmax")])
-    model.compile("adam", "sparse_categorical_crossentropy")
-    exec(code, {"model": model})
-    assert len(code.strip().splitlines()) == 11  # the import, and ten lines
-    assert len(model.history.history["val_loss"]) == 1
-
-
 @pytest.mark.parametrize("name", ["train", "own_transform"])
 def test_an_example_runs(project: Path, photos: Path, name: str) -> None:
     options = ["--epochs", "1", "--size", "64"] if name == "train" else []

@@ -30,6 +30,8 @@ from imagefeed.memory import available_memory, format_bytes, parse_bytes
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Kind: TypeAlias = Literal["raw", "jpeg"]
+Form: TypeAlias = Literal["auto", "raw", "jpeg"]
+Identity: TypeAlias = Literal["stat", "content"]
 
 HEADER = 32
 _FORMAT = 1
@@ -74,9 +76,9 @@ class Cache:
     path: str | os.PathLike[str]
     _: KW_ONLY
     budget: int | str | None = None
-    store: Literal["auto", "raw", "jpeg"] = "auto"
+    store: Form = "auto"
     quality: int = 95
-    identity: Literal["stat", "content"] = "stat"
+    identity: Identity = "stat"
     short_side: int | None = None
 
     def __post_init__(self) -> None:

@@ -61,11 +61,10 @@ def figure(loader: Loader, *, count: int, columns: int) -> Figure:
     """
     from matplotlib.figure import Figure  # not before it is needed
 
-    pixels = Pipeline([step for step in loader.pipeline if step.role != "units"], training=loader.pipeline.training)
     count = min(count, len(loader.source))
     shown = Loader(
         loader.source,
-        pixels,
+        loader.pipeline.levels(),
         batch_size=count,
         shuffle=loader.options.shuffle,
         seed=loader.seed,

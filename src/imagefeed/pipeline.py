@@ -76,8 +76,18 @@ class Pipeline:
         steps = [form for step in self.steps for form in step.deterministic()]
         return Pipeline(steps, training=False)
 
+    def levels(self) -> Pipeline:
+        """The pipeline without the steps that leave the levels 0 to 255 for a model's units: what a screen can show.
+
+        >>> from imagefeed import Pipeline, Rescale, Resize
+        >>> len(Pipeline([Resize((224, 224)), Rescale(1 / 255)]).levels())
+        1
+        """
+        return Pipeline([step for step in self.steps if step.role != "units"], training=self.training)
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the pipeline to one safetensors file: the steps as JSON, their arrays as tensors.
+        """Write the pipeline to one safetensors file: the steps as JSON, their arrays as tensors. A name that ends in
+        .json gives a file of text instead, which has no place for arrays.
 
             >>> from imagefeed import Normalize, Pipeline, Resize
             >>> pipeline = Pipeline([Resize((224, 224)), Normalize.preset("imagenet")])
@@ -86,7 +96,7 @@ class Pipeline:
             True
 
         Raises:
-            SpecError: A step cannot be written, such as a function that is not registered.
+            SpecError: A step cannot be written, such as a function that is not registered, or arrays as JSON.
             OSError: The file cannot be written.
         """
         save(path, self)

@@ -151,26 +151,36 @@ def digest(value: object) -> str:
 
 
 def save(path: str | os.PathLike[str], value: object) -> None:
-    """Write a value to one safetensors file: the text in its metadata, the arrays as tensors.
+    """Write a value to one file: safetensors, with the text in its metadata and the arrays as tensors; or, where the
+    name ends in .json, the text alone.
 
     The file takes its name when it is complete.
 
     Raises:
-        SpecError: As `encode`.
+        SpecError: As `encode`; or the value holds arrays, and the name ends in .json.
         OSError: The file cannot be written.
     """
     document = encode(value)
     target = Path(path)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
-        import_module("safetensors.numpy").save_file(
-            {name: np.ascontiguousarray(array) for name, array in document.tensors.items()},
-            partial,
-            {_KEY: document.text},
-        )
+        if target.suffix == ".json":
+            partial.write_text(_plain_text(document), "utf-8")
+        else:
+            import_module("safetensors.numpy").save_file(
+                {name: np.ascontiguousarray(array) for name, array in document.tensors.items()},
+                partial,
+                {_KEY: document.text},
+            )
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _plain_text(document: Document) -> str:
+    if document.tensors:
+        raise SpecError("JSON has no place for arrays; save to a name that ends in .safetensors")
+    return json.dumps(json.loads(document.text), indent=2) + "\n"
 
 
 def load(path: str | os.PathLike[str], kind: type[T]) -> T:
@@ -194,6 +204,8 @@ def read(path: str | os.PathLike[str]) -> Document:
     """
     safetensors = import_module("safetensors")
     try:
+        if Path(path).suffix == ".json":
+            return Document(Path(path).read_text("utf-8"), {})
         with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
             metadata: dict[str, str] = file.metadata() or {}
             text = metadata.get(_KEY)

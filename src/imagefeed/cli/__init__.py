@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
@@ -14,6 +14,7 @@ from imagefeed.cli.bench import bench
 from imagefeed.cli.check import check
 from imagefeed.cli.copies import materialize
 from imagefeed.cli.demo import demo
+from imagefeed.cli.examples import with_examples
 from imagefeed.cli.migrate import migrate
 from imagefeed.cli.preview import preview
 from imagefeed.cli.quarantine import quarantine
@@ -30,50 +31,47 @@ app = typer.Typer(
 )
 
 
-def _examples(*commands: str) -> str:
-    return "Examples:\n\n" + "\n\n".join(f"[cyan]{escape(command)}[/]" for command in commands)
+# ------------------------------------------------------------------------------------------------ commands, by task
 
-
-app.command(
-    epilog=_examples(
-        "imagefeed check photos",
-        "imagefeed check photos --json > photos.json",
-        "imagefeed check photos --model model.keras --pipeline preprocess.safetensors",
-        "imagefeed check photos --expects keras/resnet50 --pipeline train:pipeline",
-    )
-)(check)
-app.command(
-    epilog=_examples(
-        "imagefeed preview photos -o sheet.png",
-        "imagefeed preview photos -o sheet.png --size 160 --rows 4 --draws 8",
-        "imagefeed preview photos -o sheet.png --pipeline train:pipeline",
-    )
-)(preview)
-app.command(
-    epilog=_examples("imagefeed stats photos", "imagefeed stats photos --size 64 --whiten zca -o photos.safetensors")
-)(stats)
-app.command(epilog=_examples("imagefeed show preprocess.safetensors"))(show)
-app.command(
-    epilog=_examples(
-        "imagefeed materialize photos more-photos --copies 10",
-        "imagefeed materialize photos more-photos --pipeline train:pipeline --format png",
-    )
-)(materialize)
-app.command(
-    epilog=_examples("imagefeed bench photos", "imagefeed bench photos --pipeline pipeline.safetensors --json")
-)(bench)
-app.command(epilog=_examples("imagefeed migrate train.py", "imagefeed migrate train.py > pipeline.py"))(migrate)
-app.command(epilog=_examples("imagefeed demo", "imagefeed demo photos --epochs 60 -o photos-demo"))(demo)
-
-app.command(
-    epilog=_examples(
-        "imagefeed studio photos",
-        "imagefeed studio photos --pipeline pipeline.safetensors",
-        "imagefeed studio camvid/val --mask '../valannot/{name}.png'",
-    )
-)(studio)
-
-app.command(epilog=_examples("imagefeed quarantine photos --to unreadable --dry-run"))(quarantine)
+with_examples(
+    app,
+    check,
+    "imagefeed check photos",
+    "imagefeed check photos --json > photos.json",
+    "imagefeed check photos --model model.keras --pipeline preprocess.safetensors",
+    "imagefeed check photos --expects keras/resnet50 --pipeline train:pipeline",
+)
+with_examples(app, quarantine, "imagefeed quarantine photos --to unreadable --dry-run")
+with_examples(
+    app,
+    preview,
+    "imagefeed preview photos -o sheet.png",
+    "imagefeed preview photos -o sheet.png --size 160 --rows 4 --draws 8",
+    "imagefeed preview photos -o sheet.png --pipeline train:pipeline",
+)
+with_examples(
+    app,
+    studio,
+    "imagefeed studio photos",
+    "imagefeed studio photos --pipeline pipeline.safetensors",
+    "imagefeed studio camvid/val --mask '../valannot/{name}.png'",
+)
+with_examples(
+    app,
+    stats,
+    "imagefeed stats photos",
+    "imagefeed stats photos --size 64 --whiten zca -o photos.safetensors",
+)
+with_examples(app, show, "imagefeed show preprocess.safetensors")
+with_examples(app, bench, "imagefeed bench photos", "imagefeed bench photos --pipeline pipeline.safetensors --json")
+with_examples(
+    app,
+    materialize,
+    "imagefeed materialize photos more-photos --copies 10",
+    "imagefeed materialize photos tuned-photos --pipeline train:pipeline --format png",
+)
+with_examples(app, migrate, "imagefeed migrate train.py", "imagefeed migrate train.py > pipeline.py")
+with_examples(app, demo, "imagefeed demo", "imagefeed demo photos --epochs 60 -o photos-demo")
 app.add_typer(cache.app, name="cache")
 
 
@@ -96,6 +94,13 @@ def main() -> None:
     """What the console script calls. Errors of the user's data are told in one line, without a traceback."""
     try:
         app()
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        _tell(f"{where}{error.strerror or error}")
     except ImagefeedError as error:
-        console.err.print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(1)
+        _tell(str(error))
+
+
+def _tell(problem: str) -> NoReturn:
+    console.err.print(f"[red]error:[/] {escape(problem)}", soft_wrap=True)
+    sys.exit(1)

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from imagefeed.cli import console
-from imagefeed.cli.preview import load_pipeline
-from imagefeed.cli.recipe import recipe
+from imagefeed.cli.arguments import AsJson, Folder, PipelineName, Size, pipeline_or_recipe
 from imagefeed.cli.scan import open_folder
 from imagefeed.loader import Loader
 
 
 def bench(
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="FOLDER", help="Pictures, in a sub-folder for every class, or without classes."),
-    ],
-    pipeline: Annotated[
-        str | None,
-        typer.Option(help="A saved pipeline, or one of yours as MODULE:NAME; else one for photographs."),
-    ] = None,
-    size: Annotated[int, typer.Option(min=1, help="Height and width of what the default pipeline makes.")] = 224,
+    folder: Folder,
+    pipeline: PipelineName = None,
+    size: Size = 224,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures in a batch.")] = 32,
     threads: Annotated[int, typer.Option(min=0, help="Native threads; 0 for as many as there are cores.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, help="How long to measure.")] = 5.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Load batches as fast as they come, and print where the time went and what to try next."""
     source = open_folder(folder)
-    steps = recipe(size) if pipeline is None else load_pipeline(pipeline)
+    steps = pipeline_or_recipe(pipeline, size)
     batch_size = min(batch_size, len(source))
     loader = Loader(source, steps, batch_size=batch_size, repeat=True, threads=threads or "auto")
     end = time.perf_counter() + seconds

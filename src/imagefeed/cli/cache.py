@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from imagefeed.cache import Cache, FolderStore, clear_folder, is_whole, open_folder, room
+from imagefeed.cache import Cache, FolderStore, Form, Identity, clear_folder, is_whole, open_folder, room
 from imagefeed.cli import console
-from imagefeed.cli.preview import load_pipeline
-from imagefeed.cli.recipe import recipe
+from imagefeed.cli.arguments import AsJson, Folder, PipelineName, Quality, Size, pipeline_or_recipe
+from imagefeed.cli.examples import with_examples
 from imagefeed.cli.scan import open_folder as open_source
-from imagefeed.errors import CacheError, SpecError
+from imagefeed.errors import CacheError
 from imagefeed.loader import Loader
 from imagefeed.memory import format_bytes
 
@@ -23,34 +23,25 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="Build, lo
 _CacheFolder = Annotated[Path, typer.Argument(metavar="CACHE", help="The cache's folder.")]
 # Taking pictures out of a cache needs some pages.
 _SLACK = 16 << 20
-_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@app.command()
 def build(
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="FOLDER", help="Pictures, in a sub-folder for every class, or without classes."),
-    ],
+    folder: Folder,
     cache: _CacheFolder,
-    pipeline: Annotated[
-        str | None,
-        typer.Option(help="A pipeline of yours as MODULE:NAME, found from this folder; else one for photographs."),
-    ] = None,
-    size: Annotated[int, typer.Option(min=1, help="Height and width of what the default pipeline makes.")] = 224,
+    pipeline: PipelineName = None,
+    size: Size = 224,
     budget: Annotated[str, typer.Option(help="How large the cache may grow.")] = "20GB",
-    store: Annotated[str, typer.Option(help="auto, raw or jpeg.")] = "auto",
-    quality: Annotated[int, typer.Option(min=1, max=100, help="Of JPEG.")] = 95,
-    identity: Annotated[str, typer.Option(help="stat or content: what tells that a file has changed.")] = "stat",
+    store: Annotated[Form, typer.Option(help="Levels, JPEG at the size of training, or what fits.")] = "auto",
+    quality: Quality = 95,
+    identity: Annotated[Identity, typer.Option(help="What tells that a file has changed.")] = "stat",
+    as_json: AsJson = False,
 ) -> None:
     """Fill a cache before training, from where an earlier build ended. Tells first how large it will be."""
-    steps = recipe(size) if pipeline is None else load_pipeline(pipeline)
-    kept: Any = {"budget": budget, "store": store, "quality": quality, "identity": identity}
-    loader = Loader(open_source(folder), steps, cache=Cache(cache, **kept), on_error="skip", max_bad=1.0)
+    steps = pipeline_or_recipe(pipeline, size)
+    kept = Cache(cache, budget=budget, store=store, quality=quality, identity=identity)
+    loader = Loader(open_source(folder), steps, cache=kept, on_error="skip", max_bad=1.0)
     expected, words = loader.cache_estimate()
-    if len(loader.source) == 0:
-        raise SpecError(f"{folder}: holds no pictures")
-    console.out.print(
+    console.err.print(
         f"{len(loader.source)} pictures, {escape(words)}: about {format_bytes(expected)}; "
         f"{room(cache)} free on the disk, budget {budget}",
         soft_wrap=True,
@@ -59,11 +50,10 @@ def build(
         bad = loader.fill_cache(advance)
     for error in bad:
         console.err.print(f"[red]not cached:[/] {escape(str(error))}", soft_wrap=True)
-    info(cache)
+    info(cache, as_json)
 
 
-@app.command()
-def info(cache: _CacheFolder, as_json: _AsJson = False) -> None:
+def info(cache: _CacheFolder, as_json: AsJson = False) -> None:
     """How many pictures a cache holds, and how large it is."""
     store = _opened(cache)
     if as_json:
@@ -75,11 +65,10 @@ def info(cache: _CacheFolder, as_json: _AsJson = False) -> None:
     )
 
 
-@app.command()
 def verify(
     cache: _CacheFolder,
     remove: Annotated[bool, typer.Option("--remove", help="Take damaged pictures out.")] = False,
-    as_json: _AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare every checksum. Ends with status 1 if a picture is damaged; it is never served, but made anew."""
     store = _opened(cache, write=remove)
@@ -102,10 +91,20 @@ def verify(
         raise typer.Exit(1)
 
 
-@app.command()
 def clear(cache: _CacheFolder) -> None:
     """Remove a cache, and nothing else that lies in its folder."""
     console.out.print(f"freed {format_bytes(clear_folder(cache))}")
+
+
+with_examples(
+    app,
+    build,
+    "imagefeed cache build photos photos-cache",
+    "imagefeed cache build photos photos-cache --pipeline train:pipeline --budget 5GB --store jpeg",
+)
+with_examples(app, info, "imagefeed cache info photos-cache", "imagefeed cache info photos-cache --json")
+with_examples(app, verify, "imagefeed cache verify photos-cache", "imagefeed cache verify photos-cache --remove")
+with_examples(app, clear, "imagefeed cache clear photos-cache")
 
 
 def _opened(path: Path, *, write: bool = False) -> FolderStore:

@@ -14,36 +14,42 @@ from rich.markup import escape
 from rich.table import Table
 
 from imagefeed.cli import console
+from imagefeed.cli.arguments import AsJson, Folder
 from imagefeed.cli.guard import check_skew
 from imagefeed.cli.scan import Scan, scan
+from imagefeed.errors import SpecError
 
 _LISTED = 20  # of what may be thousands; --json has them all
 
 
 def check(
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="FOLDER", help="Pictures, in a sub-folder for every class, or without classes."),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, every file by name.")] = False,
+    folder: Folder,
+    as_json: AsJson = False,
     model: Annotated[
         Path | None, typer.Option(help="A Keras model (.keras or .h5): does --pipeline give what it was trained on?")
     ] = None,
     pipeline: Annotated[
-        str | None, typer.Option(help="What is done before the model: MODULE:NAME, or a saved .safetensors file.")
+        str | None,
+        typer.Option(
+            metavar="FILE|MODULE:NAME",
+            help="What is done before the model: a saved pipeline, or one of yours, as train:pipeline.",
+        ),
     ] = None,
     expects: Annotated[
         str | None, typer.Option(help="What the model was trained on, such as keras/resnet50, where it does not say.")
     ] = None,
 ) -> None:
-    """Count, measure and decode the pictures of a folder, and name those that cannot be read. Or, with --model or
-    --expects: find what makes a model see other values than those it was trained on.
+    """Count, measure and decode the pictures of a folder, and name those that cannot be read.
+
+    With --model or --expects: find what makes a model see other values than those it was trained on.
 
     Ends with status 1 if there is anything amiss.
     """
     if model is not None or expects is not None:
-        check_skew(folder, model, pipeline, expects)
+        check_skew(folder, model, pipeline, expects, as_json=as_json)
         return
+    if pipeline is not None:
+        raise SpecError("--pipeline: is checked against a model; give --model or --expects too")
     with console.counting("decoding") as advance:
         found = scan(folder, advance=advance)
     if as_json:

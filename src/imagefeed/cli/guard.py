@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 
@@ -9,13 +12,13 @@ import typer
 from rich.markup import escape
 
 from imagefeed.cli import console
-from imagefeed.cli.preview import load_pipeline
+from imagefeed.cli.arguments import load_pipeline
 from imagefeed.cli.scan import open_folder
 from imagefeed.errors import SpecError
-from imagefeed.skew import check_model
+from imagefeed.skew import Finding, check_model
 
 
-def check_skew(folder: Path, model: Path | None, pipeline: str | None, expects: str | None) -> None:
+def check_skew(folder: Path, model: Path | None, pipeline: str | None, expects: str | None, *, as_json: bool) -> None:
     """Print what is amiss between a model and a pipeline on a folder's pictures.
 
     Args:
@@ -23,24 +26,31 @@ def check_skew(folder: Path, model: Path | None, pipeline: str | None, expects: 
         model: A file of Keras; None if only `expects` is known.
         pipeline: As for `load_pipeline`.
         expects: A preset's name; None to ask the model.
+        as_json: Print what is found as JSON.
 
     Raises:
         SpecError: There is no pipeline, or the model cannot be read.
         Exit: With status 1, if something is amiss.
     """
     if pipeline is None:
-        raise SpecError(
-            "--pipeline: missing; name what is done before the model, as MODULE:NAME or a .safetensors file"
-        )
+        raise SpecError("--pipeline: missing; name what is done before the model, as MODULE:NAME or a saved file")
     findings = check_model(
         None if model is None else _load(model), load_pipeline(pipeline), open_folder(folder), expects=expects
     )
+    if as_json:
+        print(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        _show(findings)
+    if findings:
+        raise typer.Exit(1)
+
+
+def _show(findings: Sequence[Finding]) -> None:
     for finding in findings:
         console.out.print(f"[red]{finding.kind}[/]  {escape(finding.problem)}", soft_wrap=True)
         console.out.print(f"  [green]{escape(finding.advice)}[/]", soft_wrap=True)
-    if findings:
-        raise typer.Exit(1)
-    console.out.print("[green]nothing amiss: the pipeline gives what the model expects, as far as that is known[/]")
+    if not findings:
+        console.out.print("[green]nothing amiss: the pipeline gives what the model expects, as far as that is known[/]")
 
 
 def _load(path: Path) -> object:

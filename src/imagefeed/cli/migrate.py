@@ -10,13 +10,14 @@ import typer
 
 from imagefeed import spec
 from imagefeed.cli import console
+from imagefeed.cli.arguments import AsJson
 from imagefeed.errors import SpecError
 from imagefeed.migrating import as_python, migrate as migrated
 
 
 def migrate(
     script: Annotated[Path, typer.Argument(metavar="SCRIPT", help="A Python file; it is read, and never run.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print pipelines and notes as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the pipelines that a script's ImageDataGenerator or torchvision transforms correspond to.
 

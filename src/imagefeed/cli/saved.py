@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from imagefeed import spec
 from imagefeed.cli import console
-from imagefeed.cli.preview import load_pipeline
+from imagefeed.cli.arguments import AsJson, Folder, load_pipeline
 from imagefeed.cli.scan import open_folder
 from imagefeed.pipeline import Pipeline
 from imagefeed.statistics import Covariance, Method, Per, Statistics
@@ -21,7 +22,7 @@ from imagefeed.transforms import Normalize, Resize, Whiten
 
 def show(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What Pipeline.save or Statistics.save wrote.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the text of the file as it is.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print the steps of a saved pipeline, and the statistics in it. Runs nothing of the file's."""
     if as_json:
@@ -46,44 +47,56 @@ def show(
 
 
 def stats(
-    folder: Annotated[
-        Path,
-        typer.Argument(metavar="FOLDER", help="Pictures, in a sub-folder for every class, or without classes."),
-    ],
+    folder: Folder,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A .safetensors file to write them to.")] = None,
     size: Annotated[int, typer.Option(min=1, help="Height and width that the pictures are resized to first.")] = 224,
     pipeline: Annotated[
         str | None,
-        typer.Option(help="What is done first, instead of a resize: MODULE:NAME, or a saved .safetensors file."),
+        typer.Option(
+            metavar="FILE|MODULE:NAME",
+            help="What is done first, instead of a resize: a saved pipeline, or one of yours, as train:pipeline.",
+        ),
     ] = None,
-    per: Annotated[str | None, typer.Option(help="'channel' (the default) or 'pixel'.")] = None,
-    whiten: Annotated[str | None, typer.Option(help="Measure the covariance for 'zca' or 'pca' whitening.")] = None,
+    per: Annotated[Per | None, typer.Option(help="One number for each channel, the default, or pixel.")] = None,
+    whiten: Annotated[Method | None, typer.Option(help="Measure the covariance too, for whitening.")] = None,
     rank: Annotated[int | None, typer.Option(min=1, help="How many directions of it to hold at most.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the mean and deviation of a folder's pictures, and print the step that normalizes by them."""
     steps = Pipeline([Resize((size, size))]) if pipeline is None else load_pipeline(pipeline)
     found = Statistics.fit(
         open_folder(folder),
         steps,
-        per=_as_per(per),
-        whiten=_as_method(whiten),
+        per=per,
+        whiten=whiten,
         rank=rank,
     )
+    if output is not None:
+        found.save(output)
+    if as_json:
+        print(json.dumps(_plain(found), indent=2))
+        return
     _show_statistics(found)
     if found.mean is not None and found.std is not None and found.mean.shape[:2] == (1, 1):
         mean, std = (tuple(round(float(v), 3) for v in array.ravel()) for array in (found.mean, found.std))
         console.out.print(f"[green]Normalize(mean={mean}, std={std})[/]", soft_wrap=True)
     if output is not None:
-        found.save(output)
         console.out.print(f"wrote {escape(str(output))} ({_bytes(output.stat().st_size)})", soft_wrap=True)
 
 
-def _as_per(value: Any) -> Per | None:
-    return value  # Statistics.fit says what else it can be
-
-
-def _as_method(value: Any) -> Method | None:
-    return value
+def _plain(value: Statistics) -> dict[str, Any]:
+    """Statistics as JSON has them: arrays of more than a number for each channel by what they span."""
+    arrays: dict[str, Any] = {}
+    for name, array in value.arrays.items():
+        arrays[name] = {
+            "shape": list(array.shape),
+            "least": float(array.min()),
+            "mean": float(array.mean()),
+            "most": float(array.max()),
+        }
+        if array.shape[:2] == (1, 1):
+            arrays[name]["values"] = np.ravel(array).astype(float).tolist()
+    return {"count": value.count, "arrays": arrays}
 
 
 def _show_statistics(value: Statistics) -> None:

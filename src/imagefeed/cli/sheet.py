@@ -41,7 +41,7 @@ def contact_sheet(
         seed: Of the draws.
         advance: Called after each draw with the number of all.
     """
-    visible = Pipeline([step for step in pipeline if step.role != "units"], training=pipeline.training)
+    visible = pipeline.levels()
     rows = min(photographs, len(source))
     shown = Subset(source, ((np.arange(rows) + 0.5) * len(source) / rows).astype(np.int64))
     loader = Loader(shown, visible, batch_size=1, shuffle=False, seed=seed)

@@ -10,12 +10,12 @@ import typer
 from rich.markup import escape
 
 from imagefeed.cli import console
+from imagefeed.cli.arguments import Folder, load_named, load_pipeline
 from imagefeed.cli.backend import MissingError
-from imagefeed.cli.preview import load_named, load_pipeline
 from imagefeed.cli.scan import open_folder
 from imagefeed.errors import SpecError
 from imagefeed.pipeline import Pipeline
-from imagefeed.sources import Source, folder
+from imagefeed.sources import Source, folder as folder_source
 from imagefeed.transforms import HorizontalFlip, RandomResizedCrop
 
 FIRST = Pipeline([RandomResizedCrop((224, 224), scale=(0.35, 1.0)), HorizontalFlip()])
@@ -23,13 +23,13 @@ FIRST = Pipeline([RandomResizedCrop((224, 224), scale=(0.35, 1.0)), HorizontalFl
 
 
 def studio(
-    pictures: Annotated[
-        Path,
-        typer.Argument(metavar="FOLDER", help="Pictures, in a sub-folder for every class, or without classes."),
-    ],
+    folder: Folder,
     pipeline: Annotated[
         str | None,
-        typer.Option(help="What to begin with: a file that was saved (.safetensors, .json), or MODULE:NAME."),
+        typer.Option(
+            metavar="FILE|MODULE:NAME",
+            help="What to begin with: a saved pipeline (.safetensors, .json), or one of yours, as train:pipeline.",
+        ),
     ] = None,
     mask: Annotated[
         str | None,
@@ -50,32 +50,15 @@ def studio(
         from imagefeed.studio import Studio, export
     except ModuleNotFoundError as error:
         raise MissingError(f"{error.name} is not installed: pip install 'imagefeed[studio]'") from error
-    first = FIRST if pipeline is None else opened(pipeline)
-    shown = _source(pictures, mask) if source is None else named_source(source)
-    server = Studio(shown, first, title=pictures.resolve().name, port=port)
+    first = FIRST if pipeline is None else load_pipeline(pipeline)
+    shown = _source(folder, mask) if source is None else named_source(source)
+    server = Studio(shown, first, title=folder.resolve().name, port=port)
     console.err.print(f"[bold]{escape(server.address)}[/]", soft_wrap=True)
     console.err.print(f"{len(shown)} pictures; Ctrl-C to end", soft_wrap=True)
     if browser:
         webbrowser.open(server.address)
     server.run()
     print(export.as_python(server.page.pipeline), end="")
-
-
-def opened(name: str) -> Pipeline:
-    """A pipeline from a file, or by the name that a module of the user's has for it.
-
-    Raises:
-        SpecError: There is none.
-    """
-    path = Path(name)
-    if path.suffix not in (".safetensors", ".json"):
-        return load_pipeline(name)
-    from imagefeed.studio import export
-
-    try:
-        return export.from_bytes(path.read_bytes())
-    except OSError as error:
-        raise SpecError(f"--pipeline: {name}: {error.strerror or error}") from error
 
 
 def named_source(name: str) -> Source:
@@ -94,4 +77,4 @@ def _source(path: Path, mask: str | None) -> Source:
     if mask is None:
         return open_folder(path)
     has_classes = any(entry.is_dir() and entry.name[0] != "." for entry in path.iterdir())
-    return folder(path, labels="int" if has_classes else None, mask=mask)
+    return folder_source(path, labels="int" if has_classes else None, mask=mask)

@@ -147,10 +147,8 @@ class Page:
         kind = request.path_params["kind"]
         if kind == "python":
             return Response(export.as_python(pipeline), media_type="text/plain")
-        if kind == "json":
-            return Response(export.as_json(pipeline), media_type="application/json")
-        if kind == "safetensors":
-            return Response(export.as_safetensors(pipeline), media_type="application/octet-stream")
+        if kind in ("json", "safetensors"):
+            return Response(export.as_file(pipeline, f".{kind}"), media_type="application/octet-stream")
         raise RefusedError(404, "there is no such form; expected python, json or safetensors")
 
     async def open(self, request: Request) -> Response:

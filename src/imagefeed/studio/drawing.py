@@ -68,11 +68,6 @@ class Drawing:
     seconds: dict[str, float]
 
 
-def pixel_steps(pipeline: Pipeline) -> Pipeline:
-    """A pipeline without the steps that leave the levels 0 to 255, which a screen cannot show."""
-    return Pipeline([step for step in pipeline if step.role != "units"], training=pipeline.training)
-
-
 def draw(
     source: Source,
     pipeline: Pipeline,
@@ -98,7 +93,7 @@ def draw(
         ImagefeedError: The pipeline cannot be applied.
         StoppedError: `stopped` was set.
     """
-    steps = pixel_steps(pipeline)
+    steps = pipeline.levels()
     indices = records_of(records)
     seconds: dict[str, float] = {}
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 
@@ -27,41 +26,32 @@ def as_python(pipeline: Pipeline) -> str:
     return f"from imagefeed import {', '.join(sorted(names))}\n\npipeline = {text}\n"
 
 
-def as_json(pipeline: Pipeline) -> str:
-    """The text that `imagefeed studio --pipeline` and `from_bytes` read.
+def as_file(pipeline: Pipeline, suffix: str) -> bytes:
+    """The bytes of the file that `Pipeline.load` reads.
+
+    Args:
+        pipeline: What is in it.
+        suffix: ".safetensors" or ".json".
 
     Raises:
-        SpecError: It holds arrays, which JSON has no place for.
+        SpecError: It cannot be written; as JSON, since it holds arrays.
     """
-    document = spec.encode(pipeline)
-    if document.tensors:
-        raise SpecError("JSON has no place for arrays; save the pipeline as safetensors")
-    return json.dumps(json.loads(document.text), indent=2) + "\n"
-
-
-def as_safetensors(pipeline: Pipeline) -> bytes:
-    """The bytes of the file that `Pipeline.load` reads."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / FILE_NAME
+        path = Path(folder) / f"pipeline{suffix}"
         pipeline.save(path)
         return path.read_bytes()
 
 
 def from_bytes(content: bytes) -> Pipeline:
-    """What `as_json` or `as_safetensors` wrote.
+    """What `as_file` wrote.
 
     Raises:
         SpecError: It is something else.
     """
     # A safetensors file begins with the length of its header, which as text would be astronomically large.
-    if int.from_bytes(content[:8], "little") > len(content):
-        try:
-            text = content.decode()
-        except UnicodeDecodeError as error:
-            raise SpecError(f"not the text of a Pipeline: {error}") from error
-        return spec.decode(text, {}, Pipeline)
+    is_text = int.from_bytes(content[:8], "little") > len(content)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / FILE_NAME
+        path = Path(folder) / ("pipeline.json" if is_text else FILE_NAME)
         path.write_bytes(content)
         try:
             return Pipeline.load(path)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source
-from imagefeed.studio.drawing import draw, floats, pixel_steps
+from imagefeed.studio.drawing import draw, floats
 
 BINS = 64
 ROUNDS = 3
@@ -27,7 +27,7 @@ def measure(
     Raises:
         ImagefeedError: The pipeline cannot be applied, or makes pictures of several sizes.
     """
-    steps = pixel_steps(pipeline)
+    steps = pipeline.levels()
     before = floats(source, steps, seed, records, epoch)
     after = before if len(steps) == len(pipeline) else floats(source, pipeline, seed, records, epoch)
     return {
