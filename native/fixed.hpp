@@ -17,7 +17,9 @@ constexpr float kFixedToLevel = 1.0f / (static_cast<float>(kRowLevel) * static_c
 
 // A row of pairs: two neighbouring pixels lie channel by channel, R0 R1 G0 G1 B0 B1 X0 X1.
 constexpr int kPairSamples = 8;
-// Horizontal weights come in fours of pairs, which fill a 512-bit register.
+// Horizontal weights come in fours of pairs, which fill a 512-bit register; or in two, which is enough for three taps: all
+// that enlarging takes, and shrinking by a little.
 constexpr int kPairGroup = 4;
+constexpr int kFewPairs = 2;
 
 }  // namespace imagefeed

@@ -56,7 +56,8 @@ FixedRows::FixedRows(const Picture& in, const Warp& warp, const AxisWeights& x, 
 
 void FixedRows::quantize_x() {
     const int taps = most_taps(x_);
-    pairs_ = round_up((taps + 2) / 2, kPairGroup);  // a tap may stand at the second place of its pair
+    pairs_ = (taps + 2) / 2;  // a tap may stand at the second place of its pair
+    pairs_ = pairs_ <= kFewPairs ? kFewPairs : round_up(pairs_, kPairGroup);
     const auto stride = static_cast<std::size_t>(pairs_ * kPairSamples);
     auto* out = memory_.x_weights.reserve<std::int16_t>(checked_product(stride, static_cast<std::size_t>(x_.count())));
     x_weights_ = out;

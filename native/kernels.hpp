@@ -85,9 +85,11 @@ struct Kernels {
     // out += in * matrix, for `count` rows of `in` (of `rows` values) and of `out` (of `columns`), all without gaps.
     void (*multiply_rows)(const float* in, std::size_t count, const float* matrix, std::size_t rows, std::size_t columns, float* out);
 
-    // The end of every record: scale, bias, dtype. `store_plane` writes one plane, `store_rgb` three interleaved.
+    // The end of every record: scale, bias, dtype. `store_plane` writes one plane, `store_rgb` three interleaved, and
+    // `store_x4` interleaved pixels of four floats without the fourth, of which a whole vector of pixels can be read.
     void (*store_plane)(const float* plane, float scale, float bias, Dtype dtype, int count, void* out);
     void (*store_rgb)(Planes pixels, const float* scale, const float* bias, Dtype dtype, int count, void* out);
+    void (*store_x4)(const float* pixels, const float* scale, const float* bias, Dtype dtype, int count, void* out);
     // After the last store of a record, before another thread may look at it.
     void (*publish)();
 

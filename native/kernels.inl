@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 
 #include "fixed.hpp"
 #include "kernels.hpp"
@@ -575,6 +576,10 @@ inline F scaled(const float* p, float scale, float bias) {
     return Vec::add(Vec::mul(Vec::load(p), Vec::set(scale)), Vec::set(bias));
 }
 
+inline F scaled(F value, const float* scale, const float* bias) {
+    return Vec::add(Vec::mul(value, Vec::load(scale)), Vec::load(bias));
+}
+
 // `write(i)` puts whole vectors at pixel i; what is left over goes by way of a small buffer, so that nothing is
 // written past the end of the row (the next record's pixels).
 template <class T, class Write>
@@ -623,6 +628,40 @@ void store_rgb(Planes pixels, const float* scale, const float* bias, Dtype dtype
     }
 }
 
+// Three vectors of values that lie one after another, whose channels take turns.
+template <class T>
+inline void store_three(T* p, F first, F second, F third) {
+    if constexpr (std::is_same_v<T, float>) {
+        Vec::store_three(p, first, second, third);
+    } else {
+        const F three[3] = {first, second, third};
+        for (int k = 0; k < 3; ++k) {
+            if constexpr (std::is_same_v<T, std::uint16_t>) Vec::store_half(p + k * Vec::lanes, three[k]);
+            else Vec::store_u8(p + k * Vec::lanes, to_level(three[k]));
+        }
+    }
+}
+
+template <class T>
+inline void store_x4_as(const float* pixels, const float* scale, const float* bias, int count, T* out) {
+    in_whole_vectors(count, 3, out, [&](int i, T* p) {
+        F first, second, third;
+        Vec::drop_fourth(pixels + 4 * i, first, second, third);
+        store_three(p, scaled(first, scale, bias), scaled(second, scale + Vec::lanes, bias + Vec::lanes),
+                    scaled(third, scale + 2 * Vec::lanes, bias + 2 * Vec::lanes));
+    });
+}
+
+void store_x4(const float* pixels, const float* scale, const float* bias, Dtype dtype, int count, void* out) {
+    float scales[3 * Vec::lanes], biases[3 * Vec::lanes];
+    for (int k = 0; k < 3 * Vec::lanes; ++k) scales[k] = scale[k % 3], biases[k] = bias[k % 3];
+    switch (dtype) {
+        case Dtype::float32: return store_x4_as(pixels, scales, biases, count, static_cast<float*>(out));
+        case Dtype::float16: return store_x4_as(pixels, scales, biases, count, static_cast<std::uint16_t*>(out));
+        case Dtype::uint8: return store_x4_as(pixels, scales, biases, count, static_cast<std::uint8_t*>(out));
+    }
+}
+
 // ---------------------------------------------------------------------------------------------- decoding
 
 #include "scan.inl"
@@ -654,6 +693,7 @@ constexpr Kernels make_table(const char* name) {
     k.multiply_rows = multiply_rows;
     k.store_plane = store_plane;
     k.store_rgb = store_rgb;
+    k.store_x4 = store_x4;
     k.publish = Vec::publish;
     k.hsv = hsv;
     k.value_curve = value_curve;

@@ -109,6 +109,11 @@ bool stores_levels(const StoreSpec& store, int channels) {
     return true;
 }
 
+// Whether what is stored are pixels, each channel with its scale and bias.
+bool stores_pixels(const StoreSpec& store, int channels) {
+    return channels == 3 && store.layout == Layout::nhwc && !store.reverse && store.each.scale == nullptr;
+}
+
 // Whether the first pass reads pixels as they are stored, and samples nothing in between.
 bool reads_levels(const Program& program, std::size_t row) {
     if (program.resize.size.data != nullptr || program.passes.empty()) return false;
@@ -120,6 +125,11 @@ bool reads_levels(const Program& program, std::size_t row) {
 }
 
 std::size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::uint8 ? 1 : dtype == Dtype::float16 ? 2 : 4; }
+
+// From one row of a channels-last slot to the next.
+std::size_t slot_row_bytes(const Slot& slot, Dtype dtype) {
+    return slot.row_bytes != 0 ? slot.row_bytes : static_cast<std::size_t>(slot.width) * static_cast<std::size_t>(slot.channels) * dtype_bytes(dtype);
+}
 
 }  // namespace
 
@@ -244,7 +254,7 @@ void Renderer::store_row(Planes pixels, int y, const StoreSpec& store, const Slo
     const std::size_t bytes = dtype_bytes(store.dtype);
     const auto width = static_cast<std::size_t>(slot.width), channels = static_cast<std::size_t>(slot.channels);
     const auto line = static_cast<std::size_t>(y);
-    const std::size_t row_bytes = slot.row_bytes != 0 ? slot.row_bytes : width * channels * bytes;
+    const std::size_t row_bytes = slot_row_bytes(slot, store.dtype);
     if (store.layout == Layout::nchw && channels > 1) {
         const std::size_t plane = static_cast<std::size_t>(slot.height) * width;
         for (std::size_t c = 0; c < channels; ++c)
@@ -383,6 +393,8 @@ Status Renderer::run_pass(Picture in, const PassSpec& pass, bool first, std::siz
     float* const pixels = (slot != nullptr ? planes_ : memory).reserve<float>(checked_product(plane, std::max<std::size_t>(channels, 3)));
     std::optional<Sampler> sampler;
     if (pass.has_warp) sampler.emplace(in, warp, sampler_, shrunk);
+    // What is sampled is stored as it is: there is no need to take the channels apart.
+    const bool straight = slot != nullptr && sampler && points.empty() && stores_pixels(program.store, in.channels);
     for (int y = 0; y < warp.height; ++y) {
         const Planes line{pixels + (slot != nullptr ? 0 : static_cast<std::size_t>(y) * padded), static_cast<std::ptrdiff_t>(plane)};
         if (slot != nullptr && sampler && points.empty() && sampler->repeats(y) && program.store.each.scale == nullptr && program.store.layout == Layout::nhwc) {
@@ -390,6 +402,13 @@ Status Renderer::run_pass(Picture in, const PassSpec& pass, bool first, std::siz
             auto* const stored = static_cast<std::uint8_t*>(slot->data) + static_cast<std::size_t>(y) * bytes;
             std::memcpy(stored, stored - bytes, bytes);
             continue;
+        }
+        if (straight) {
+            if (const float* const row = sampler->interleaved(y)) {
+                auto* const stored = static_cast<std::uint8_t*>(slot->data) + static_cast<std::size_t>(y) * slot_row_bytes(*slot, program.store.dtype);
+                kernels().store_x4(row, program.store.scale, program.store.bias, program.store.dtype, slot->width, stored);
+                continue;
+            }
         }
         if (sampler) {
             sampler->row(y, line);

@@ -69,6 +69,8 @@ public:
 
     Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, const Picture& shrunk);
     void row(int y, Planes out);
+    // The same as interleaved pixels of four floats, with room for a whole block; null where rows are not made in this way.
+    const float* interleaved(int y) { return fixed_ ? fixed_->interleaved(y) : nullptr; }
     // Whether row y is the one before it once more.
     bool repeats(int y) const { return picks_ && y > 0 && rows_->first[static_cast<std::size_t>(y)] == rows_->first[static_cast<std::size_t>(y - 1)]; }
 

@@ -122,6 +122,10 @@ struct Vec {
     static void store_rgb(float* p, F r, F g, F b) {
         F first, second, third;
         interleave(r, g, b, first, second, third);
+        store_three(p, first, second, third);
+    }
+    // Three vectors, one after another.
+    static void store_three(float* p, F first, F second, F third) {
         if (reinterpret_cast<std::uintptr_t>(p) % 32 == 0) {
             // A batch is larger than the caches: writing past them spares reading what is overwritten.
             _mm256_stream_ps(p, first);
@@ -132,6 +136,16 @@ struct Vec {
         _mm256_storeu_ps(p, first);
         _mm256_storeu_ps(p + 8, second);
         _mm256_storeu_ps(p + 16, third);
+    }
+    // Eight pixels of four floats without the fourth: three vectors of what is left, one after another.
+    static void drop_fourth(const float* p, F& first, F& second, F& third) {
+        const F p0 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p), _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 0, 0));
+        const F p1 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + 8), _mm256_setr_epi32(2, 4, 5, 6, 0, 0, 0, 1));
+        const F p2 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + 16), _mm256_setr_epi32(5, 6, 0, 0, 0, 1, 2, 4));
+        const F p3 = _mm256_permutevar8x32_ps(_mm256_loadu_ps(p + 24), _mm256_setr_epi32(0, 0, 0, 1, 2, 4, 5, 6));
+        first = _mm256_blend_ps(p0, p1, 0xC0);
+        second = _mm256_blend_ps(p1, p2, 0xF0);
+        third = _mm256_blend_ps(p2, p3, 0xFC);
     }
     // What was written past the caches is seen by other threads from here on.
     static void publish() { _mm_sfence(); }
@@ -232,6 +246,7 @@ struct Vec {
             return _mm256_madd_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(samples + at)),
                                      _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + at)));
         };
+        if (pairs == kFewPairs) return product(0);
         __m256i sum = _mm256_add_epi32(product(0), product(16));
         for (int at = 32; at < pairs * kPairSamples; at += 32) sum = _mm256_add_epi32(sum, _mm256_add_epi32(product(at), product(at + 16)));
         return sum;

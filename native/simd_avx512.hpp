@@ -124,6 +124,10 @@ struct Vec {
     static void store_rgb(float* p, F r, F g, F b) {
         F first, second, third;
         interleave(r, g, b, first, second, third);
+        store_three(p, first, second, third);
+    }
+    // Three vectors, one after another.
+    static void store_three(float* p, F first, F second, F third) {
         if (reinterpret_cast<std::uintptr_t>(p) % 64 == 0) {
             // A batch is larger than the caches: writing past them spares reading what is overwritten.
             _mm512_stream_ps(p, first);
@@ -134,6 +138,13 @@ struct Vec {
         _mm512_storeu_ps(p, first);
         _mm512_storeu_ps(p + 16, second);
         _mm512_storeu_ps(p + 32, third);
+    }
+    // Sixteen pixels of four floats without the fourth: three vectors of what is left, one after another.
+    static void drop_fourth(const float* p, F& first, F& second, F& third) {
+        const F p0 = _mm512_loadu_ps(p), p1 = _mm512_loadu_ps(p + 16), p2 = _mm512_loadu_ps(p + 32), p3 = _mm512_loadu_ps(p + 48);
+        first = _mm512_permutex2var_ps(p0, _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20), p1);
+        second = _mm512_permutex2var_ps(p1, _mm512_setr_epi32(5, 6, 8, 9, 10, 12, 13, 14, 16, 17, 18, 20, 21, 22, 24, 25), p2);
+        third = _mm512_permutex2var_ps(p2, _mm512_setr_epi32(10, 12, 13, 14, 16, 17, 18, 20, 21, 22, 24, 25, 26, 28, 29, 30), p3);
     }
     // What was written past the caches is seen by other threads from here on.
     static void publish() { _mm_sfence(); }
@@ -229,6 +240,11 @@ struct Vec {
     }
     static void sum_pairs(const std::int16_t* in, const int* first, const std::int16_t* weights, int pairs, float* out) {
         const int stride = pairs * kPairSamples;
+        if (pairs == kFewPairs) {  // two output pixels in a register
+            const __m512i a = sum_few(in, first[0], first[1], weights), b = sum_few(in, first[2], first[3], weights + 2 * stride);
+            store_level(out, _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xDD)));
+            return;
+        }
         if (pairs == kPairGroup) {
             add_across(sum_taps(in, first[0], weights, 1), sum_taps(in, first[1], weights + stride, 1),
                        sum_taps(in, first[2], weights + 2 * stride, 1), sum_taps(in, first[3], weights + 3 * stride, 1), out);
@@ -241,8 +257,17 @@ struct Vec {
     static void add_across(__m512i a, __m512i b, __m512i c, __m512i d, float* out) {
         const __m512i ab = _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x44), _mm512_shuffle_i32x4(a, b, 0xEE));
         const __m512i cd = _mm512_add_epi32(_mm512_shuffle_i32x4(c, d, 0x44), _mm512_shuffle_i32x4(c, d, 0xEE));
-        const __m512i all = _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xDD));
-        _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(all), _mm512_set1_ps(kFixedToLevel)));
+        store_level(out, _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xDD)));
+    }
+    static __m512i sum_few(const std::int16_t* in, int first, int second, const std::int16_t* weights) {
+        const auto load = [in](int pair) {
+            return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in + static_cast<std::ptrdiff_t>(pair) * kPairSamples));
+        };
+        const __m512i samples = _mm512_inserti64x4(_mm512_castsi256_si512(load(first)), load(second), 1);
+        return _mm512_madd_epi16(samples, _mm512_loadu_si512(weights));
+    }
+    static void store_level(float* out, __m512i sums) {
+        _mm512_storeu_ps(out, _mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_set1_ps(kFixedToLevel)));
     }
 
     static F div(F a, F b) { return _mm512_div_ps(a, b); }
