@@ -8,6 +8,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <optional>
 #include <type_traits>
@@ -22,6 +23,7 @@
 #include "random.hpp"
 #include "recycler.hpp"
 #include "sealed.hpp"
+#include "shapes.hpp"
 #include "version.hpp"
 
 namespace nb = nanobind;
@@ -668,6 +670,28 @@ std::tuple<nb::ndarray<nb::numpy, std::uint8_t>, int, int> decode_jpeg(nb::bytes
     return {array, picture.held.y0, picture.held.x0};
 }
 
+// Fills polygons, one over the other, in the caller's array (height, width).
+void fill_polygons(nb::ndarray<std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> out,
+                   nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu> points, Array<std::int64_t, 1> ends,
+                   Array<std::uint8_t, 1> numbers) {
+    constexpr std::size_t kMost = 1 << 30;
+    if (out.shape(0) > kMost || out.shape(1) > kMost) throw nb::value_error("the picture is too large");
+    if (points.shape(1) != 2) throw nb::value_error("points have an x and a y");
+    if (numbers.shape(0) != ends.shape(0)) throw nb::value_error("one number for every polygon is expected");
+    std::int64_t begin = 0;
+    for (std::size_t k = 0; k < ends.shape(0); begin = ends(k++))
+        if (ends(k) < begin || static_cast<std::size_t>(ends(k)) > points.shape(0)) throw nb::value_error("ends must rise, up to the number of points");
+    for (std::size_t k = 0; k < points.shape(0) * 2; ++k)
+        if (!std::isfinite(points.data()[k])) throw nb::value_error("a point is not finite");
+    const nb::gil_scoped_release unlocked;
+    PolygonFiller filler;
+    begin = 0;
+    for (std::size_t k = 0; k < ends.shape(0); begin = ends(k++)) {
+        filler.fill(out.data(), static_cast<int>(out.shape(0)), static_cast<int>(out.shape(1)), points.data() + 2 * begin,
+                    static_cast<std::size_t>(ends(k) - begin), numbers(k));
+    }
+}
+
 }  // namespace
 
 NB_MODULE(_native, m) {
@@ -709,6 +733,8 @@ NB_MODULE(_native, m) {
     m.def("jpeg_header", &jpeg_header, "data"_a);
     m.def("decode_jpeg", &decode_jpeg, "data"_a, "region"_a = nb::none(), "denominator"_a = 1, "color"_a = true,
           "ours"_a = nb::none());
+
+    m.def("fill_polygons", &fill_polygons, "out"_a.noconvert(), "points"_a, "ends"_a, "numbers"_a);
 
     m.def("end_with_parent", &end_with_parent, "parent"_a);
     m.def("sealed_checksum", [](Array<std::uint8_t, 1> value) {

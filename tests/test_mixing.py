@@ -121,7 +121,7 @@ def test_copypaste_pastes_what_a_mask_says() -> None:
         assert batch.targets["boxes"]["count"][k] == 2  # a thing of its own is covered by that which is pasted
     assert batch.targets["label"].tolist() == list(range(8))
     with pytest.raises(
-        feed.SpecError, match=r"CopyPaste\.mask: got 'other'; expected the name of a Mask of kind 'index'"
+        feed.SpecError, match=r"CopyPaste\.mask: got 'other'; expected the name of a Mask of kind 'instance'"
     ):
         one_batch(feed.CopyPaste(mask="other"), targets, count=8, images=images)
     with pytest.raises(feed.SpecError, match="the boxes have no attribute 'name'"):

@@ -61,6 +61,7 @@ from .targets import (
     MultiLabel as MultiLabel,
     Target as Target,
     Value as Value,
+    instance_masks as instance_masks,
     unpad as unpad,
 )
 from .transforms import (

@@ -393,11 +393,14 @@ class Engine:
         """Render the layers of a stage, and put the mixed pictures and their masks in the records' place."""
         following = group.following
         through = following.cut_out_by(mix)
+        following.renumber(mix)
         color = self.source.color == "rgb"
         planes = [(group.records, program(current, color=color, dtype="uint8", layout="nhwc"), self._channels(group))]
         for one in following.companions:
             rows = len(group.indices)
-            native = companion_program(current, one.target, rows, dtype="uint8", layout="nhwc", last=False)
+            native = companion_program(
+                current, one.target, rows, dtype="uint8", layout="nhwc", last=False, shift=one.shift
+            )
             planes.append((one.records, native, one.channels))
         canvases = [Canvas.of(mix, channels, np.uint8) for _, _, channels in planes]
         laid: list[NDArray[np.bool_]] | None = None
@@ -480,6 +483,26 @@ class Engine:
         for row, _, message in companion.records.faults():
             group.errors.setdefault(row, DecodeError(name(row), message))
         self._decode_foreign(group, companion.records, companion.color, name)
+        self._make(group, companion)
+
+    def _make(self, group: Group, companion: Companion) -> None:
+        """Call the functions that make masks or second pictures."""
+        makers = companion.target.makers()
+        if not makers:
+            return
+        sizes = group.sizes()
+
+        def make(row: int) -> NDArray[np.uint8] | DecodeError:
+            try:
+                return companion.target.made(row, *sizes[row].tolist())
+            except DecodeError as error:
+                return error
+
+        for row, made in self._spread(make, [row for row in makers if row not in group.errors], group).items():
+            if isinstance(made, DecodeError):
+                group.errors.setdefault(row, made)
+            else:
+                companion.records.set_array(row, made)
 
     def _decode_foreign(self, group: Group, records: _native.Records, color: Color, name: Callable[[int], str]) -> None:
         """Decode by Pillow what the native core does not."""

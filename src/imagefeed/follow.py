@@ -31,6 +31,7 @@ from imagefeed.targets import (
     Mask,
     Motion,
     Moving,
+    MovingBoxes,
     Numbers,
     PictureTarget,
     Plain,
@@ -47,6 +48,8 @@ Ints = NDArray[np.int64]
 # The size of a picture that could not be read, within which every box lies.
 BOUNDLESS = 2**30
 
+_UNKNOWN_THING = 255
+_MOST_THINGS = 254
 # What is not 0 is 1.
 _BINARY = Lut(table=np.minimum(np.arange(256), 1).astype(np.uint8)[None, :, None])
 # Sums of weights may exceed the levels by a rounding.
@@ -68,12 +71,16 @@ class Companion:
         target: For all records of the group.
         records: As the native core holds them.
         job: Which reads them.
+        counts: Of a mask of things, how many each record's numbers go up to, int64 (n,); None where nobody said.
+        shift: What gives the things of mixed pictures numbers of their own.
     """
 
     name: str
     target: Mask | Image
     records: _native.Records
     job: _native.Job
+    counts: Ints | None = None
+    shift: Lut | None = None
 
     @property
     def color(self) -> Color:
@@ -162,12 +169,31 @@ class Following:
         if mix.pasted is None:
             return None
         for number, one in enumerate(self.companions):
-            if one.name == mix.through and isinstance(one.target, Mask) and one.target.kind == "index":
+            if one.name == mix.through and isinstance(one.target, Mask) and one.target.is_numbered:
                 return number
         names = ", ".join(map(repr, self._named)) or "none"
         raise fail(
-            "CopyPaste.mask", mix.through, f"expected the name of a Mask of kind 'index' among the targets: {names}"
+            "CopyPaste.mask",
+            mix.through,
+            f"expected the name of a Mask of kind 'instance' or 'index' among the targets: {names}",
         )
+
+    def renumber(self, mix: Mix) -> None:
+        """Give the things of all records that are mixed into one picture numbers that no other of them has.
+
+        Raises:
+            SpecError: Nobody said how many there are, or there are more than a mask can hold.
+        """
+        masks = [one for one in self.companions if isinstance(one.target, Mask) and one.target.kind == "instance"]
+        if len(masks) > 1:
+            names = " and ".join(repr(one.name) for one in masks)
+            raise SpecError(f"{names} are masks of things, but where pictures are mixed there can be one")
+        for one in masks:
+            offsets = _offsets(one, mix)
+            self._moving = {
+                name: moving.renumbered(offsets) if isinstance(moving, MovingBoxes) else moving
+                for name, moving in (self._moving or {}).items()
+            }
 
     def mix(self, plan: Plan, mix: Mix, laid: Sequence[NDArray[np.bool_]] | None) -> None:
         """Make the targets of several records those of one, as a plan mixes the pictures.
@@ -223,7 +249,14 @@ def motion_of(plan: Plan) -> Motion:
 
 
 def companion_program(
-    plan: Plan | None, target: PictureTarget, count: int, *, dtype: Dtype, layout: Layout, last: bool
+    plan: Plan | None,
+    target: PictureTarget,
+    count: int,
+    *,
+    dtype: Dtype,
+    layout: Layout,
+    last: bool,
+    shift: Lut | None = None,
 ) -> _native.Program:
     """The native program by which a mask or a second picture follows a plan.
 
@@ -234,9 +267,12 @@ def companion_program(
         dtype: What is stored.
         layout: How it is stored.
         last: Whether this is what the batch holds, or still what is stored.
+        shift: What becomes of the numbers of a mask.
     """
     passes = [PLAIN] if plan is None else [_following(one, target) for one in plan.passes]
-    if last and isinstance(target, Mask) and target.kind != "index":
+    if shift is not None:
+        passes[-1] = Pass(passes[-1].warp, (shift,))
+    if last and isinstance(target, Mask) and not target.is_numbered:
         end = (_BINARY,) if target.kind == "binary" else (_CLIP, _SHARE)
         passes[-1] = Pass(passes[-1].warp, end)
     color = isinstance(target, Image) and target.color == "rgb"
@@ -250,7 +286,7 @@ def batch_form(target: PictureTarget, dtype: Dtype, layout: Layout) -> tuple[Dty
     """The dtype and layout of what a batch holds of a mask or a second picture."""
     if not isinstance(target, Mask):
         return dtype, layout
-    return ("uint8", "nhwc") if target.kind == "index" else ("float32", layout)
+    return ("uint8", "nhwc") if target.is_numbered else ("float32", layout)
 
 
 def _following(one: Pass, target: PictureTarget) -> Pass:
@@ -267,7 +303,27 @@ def _following(one: Pass, target: PictureTarget) -> Pass:
 def _fetched(pool: _native.Pool, name: str, target: Mask | Image, most_pixels: int) -> Companion:
     records = _native.Records(len(target))
     files = stage(records, target.stored())
-    return Companion(name, target, records, pool.fetch(records, files, most_pixels))
+    counts = target.counts if isinstance(target, Mask) else None
+    return Companion(name, target, records, pool.fetch(records, files, most_pixels), counts)
+
+
+def _offsets(one: Companion, mix: Mix) -> Ints:
+    """By how much the numbers of each record's things rise, int64 (n·k,), which is noted in the companion."""
+    if one.counts is None:
+        raise SpecError(
+            f"the mask {one.name!r} numbers the things of each picture from 1; for a picture made of several, it must "
+            "say how many there are: Mask(..., counts=...)"
+        )
+    seen = np.where(mix.weight.T > 0, one.counts.reshape(mix.weight.T.shape), 0)  # (k, n)
+    total = seen.sum(axis=0)
+    if total.max(initial=0) > _MOST_THINGS:
+        raise SpecError(f"a mixed picture has {total.max()} things, but a mask can number {_MOST_THINGS} of them")
+    offsets = (np.cumsum(seen, axis=0) - seen).reshape(-1)
+    numbers = np.arange(256)
+    known = (numbers > 0) & (numbers <= one.counts[:, None])
+    table = np.where(known, numbers + offsets[:, None], np.where(numbers == 0, 0, _UNKNOWN_THING))
+    one.counts, one.shift = total, Lut(table=table.astype(np.uint8)[..., None])
+    return offsets
 
 
 def _numbers(array: NDArray[Any], classes: int) -> Numbers:
@@ -278,7 +334,7 @@ def _numbers(array: NDArray[Any], classes: int) -> Numbers:
 
 def _shaped(target: TargetLike, rendered: NDArray[Any]) -> NDArray[Any]:
     """Class numbers have no axis of channels."""
-    return rendered[..., 0] if isinstance(target, Mask) and target.kind == "index" else rendered
+    return rendered[..., 0] if isinstance(target, Mask) and target.is_numbered else rendered
 
 
 def _plain(target: TargetLike, rows: Ints) -> Any:

@@ -6,16 +6,22 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.checks import check_choice, fail
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints
 from imagefeed.sources.names import Names
 from imagefeed.sources.pictures import FilePictures
-from imagefeed.targets import MultiLabel
+from imagefeed.targets import MultiLabel, TargetLike, Targets
+
+T = TypeVar("T", bound=str)
+
+MOST_THINGS = 254
+"""How many things or classes a mask can number: 0 is nothing, and 255 what is not known."""
 
 
 def pictures_in(folder: Path, files: Sequence[str], where: str) -> FilePictures:
@@ -57,3 +63,44 @@ def rows_of_classes(owner: Ints, labels: Ints, count: int, classes: int) -> Mult
     rows: NDArray[np.float32] = np.zeros((count, classes), np.float32)
     rows[owner, labels] = 1
     return MultiLabel(rows)
+
+
+def numbers_of_things(counts: Ints, where: str) -> Ints:
+    """The number of each thing in its picture, from 1, int64 (things,), of pictures with so many things.
+
+    Raises:
+        SourceError: A picture has more than a mask can number.
+    """
+    if counts.max(initial=0) > MOST_THINGS:
+        raise SourceError(f"{where}: a picture has {counts.max()} things, but a mask can number {MOST_THINGS} of them")
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+
+
+def numbers_of_classes(labels: Ints, where: str) -> Ints:
+    """What the pixels of things of these classes become in a mask of classes: 0 is for what is none of them.
+
+    Raises:
+        SourceError: There are more classes than a mask can hold.
+    """
+    if labels.max(initial=0) + 1 > MOST_THINGS:
+        raise SourceError(f"{where}: has {labels.max() + 1} classes, but a mask can hold {MOST_THINGS} of them")
+    return labels + 1
+
+
+def wanted_targets(where: str, targets: T | Sequence[T], known: Sequence[T]) -> list[T]:
+    """The names of the targets that are asked for, checked.
+
+    Raises:
+        SpecError: One is unknown or comes twice, or there are none.
+    """
+    several: list[T] = [cast("T", targets)] if isinstance(targets, str) else list(targets)
+    for one in several:
+        check_choice(where, one, known)
+    if not several or len(set(several)) < len(several):
+        raise fail(where, targets, "expected one of them, or several, each once")
+    return several
+
+
+def together(targets: str | Sequence[str], made: dict[str, TargetLike]) -> Targets:
+    """One target as it is, where one was asked for by its name; else a dict."""
+    return made[targets] if isinstance(targets, str) else made

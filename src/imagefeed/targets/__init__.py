@@ -19,7 +19,7 @@ from imagefeed.targets.keypoints import Keypoints, MovingKeypoints
 from imagefeed.targets.labels import Label, MultiLabel, Numbers, Value
 from imagefeed.targets.layers import Layers
 from imagefeed.targets.motion import Motion
-from imagefeed.targets.pictures import Image, Mask, MaskKind, PictureTarget
+from imagefeed.targets.pictures import Image, Mask, MaskKind, PictureTarget, instance_masks
 
 __all__ = [
     "BoxFormat",
@@ -43,6 +43,7 @@ __all__ = [
     "Targets",
     "Value",
     "checked",
+    "instance_masks",
     "joined",
     "named",
     "renamed",

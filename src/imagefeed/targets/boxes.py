@@ -181,6 +181,15 @@ class MovingBoxes:
         places, seen = motion.points(self.corners, rows_of(self.boxes.counts))
         return replace(self, corners=places, share=np.where(seen.all(axis=1), self.share, 0.0))
 
+    def renumbered(self, offsets: Ints) -> MovingBoxes:
+        """The boxes, with the numbers of their things in a mask ("instance") raised by int64 (n,) for each picture."""
+        if "instance" not in self.boxes.attributes:
+            return self
+        old: NDArray[np.int64] = self.boxes.attributes["instance"]
+        raised: NDArray[np.int64] = np.where(old > 0, old + offsets[rows_of(self.boxes.counts)], old)
+        attributes = {**self.boxes.attributes, "instance": raised}
+        return replace(self, boxes=replace(self.boxes, attributes=attributes))
+
     def mixed(self, sizes: Ints, layers: Layers) -> MovingBoxes:
         """The boxes of several records in one picture, each clipped to its layer and, where it must, left out.
 

@@ -213,7 +213,8 @@ class CopyPaste(Mixing):
     are left out. Labels stay those of the picture itself.
 
     Attributes:
-        mask: The name of the `Mask` among the targets, of kind "index"; "" where it is the only target.
+        mask: The name of the `Mask` among the targets, of the kind "instance" or "index"; ""
+            where it is the only target.
         ids: The attribute of the boxes that says which number of the mask is theirs; None for their labels.
         probability: How likely each number is pasted.
     """
