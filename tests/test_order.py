@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from imagefeed.order import shuffled
+from imagefeed import HorizontalFlip, Loader, Pipeline, arrays
+from imagefeed.order import Order, shuffled
 
 
 def order(count: int, seed: int = 0, epoch: int = 0) -> list[int]:
@@ -122,3 +123,20 @@ def test_neighbors_are_not_kept_together() -> None:
     far = abs(np.diff(order(10_000)))
     assert abs(far.mean() - 10_000 / 3) < 200  # of a uniform order; its deviation is 24
     assert (far == 1).sum() < 15  # two expected
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_some_batches_of_an_epoch_are_those_of_the_whole(world: int) -> None:
+    some = Order(count=331, batch_size=4, seed=1, shuffle=True, rank=world - 1, world=world)
+    whole = [portion.records.tolist() for portion in some.batches(3)]
+    for start, stop in ((0, 1), (5, 70), (64, 83), (80, 900), (7, 7)):
+        assert [portion.records.tolist() for portion in some.batches(3, start, stop)] == whole[start:stop]
+
+
+@pytest.mark.parametrize("isolate", [False, pytest.param(True, marks=pytest.mark.skipif("sys.platform == 'win32'"))])
+def test_a_loader_gives_some_batches_of_an_epoch(isolate: bool) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 3), np.uint8)
+    loader = Loader(arrays(images), Pipeline([HorizontalFlip()]), batch_size=4, isolate=isolate)
+    whole = [batch.images.tolist() for batch in loader.batches(2)]
+    assert [batch.images.tolist() for batch in loader.batches(2, start=3, stop=6)] == whole[3:6]
+    assert list(loader.batches(2, start=3, stop=3)) == []

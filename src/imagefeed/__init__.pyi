@@ -21,6 +21,7 @@ from .errors import (
 )
 from .loader import Loader as Loader
 from .materializing import materialize as materialize
+from .packing import Manifest as Manifest
 from .pipeline import Pipeline as Pipeline
 from .rendering import render as render
 from .report import Report as Report

@@ -8,10 +8,10 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from imagefeed.engine import Engine
 from imagefeed.errors import WorkerError
@@ -21,14 +21,12 @@ from imagefeed.processes import Worker, sendable
 from imagefeed.report import Report
 from imagefeed.slots import SlotReader, SlotWriter
 
-Runs: TypeAlias = Callable[[int, int, Portion | None], Iterator[Batch]]
-
 
 class Served(Protocol):
     """What is run in the process: a loader."""
 
     def _ready_engine(self) -> Engine: ...
-    def _run(self, epoch: int, start: int, portion: Portion | None) -> Iterator[Batch]: ...
+    def _run(self, epoch: int, part: slice | Portion) -> Iterator[Batch]: ...
     def report(self) -> Report:
         """Where its time went."""
         ...
@@ -52,10 +50,10 @@ class Isolated:
         """Of the process."""
         return self._worker.pid
 
-    def run(self, epoch: int, start: int, portion: Portion | None) -> Generator[Batch, None, None]:
-        """The batches of an epoch from one of them on; or one batch, of a portion."""
+    def run(self, epoch: int, part: slice | Portion) -> Generator[Batch, None, None]:
+        """Some batches of an epoch; or one batch, of a portion."""
         number = next(self._numbers)
-        self._ask("open", number, epoch, start, portion)
+        self._ask("open", number, epoch, part)
         try:
             while (batch := self._ask("next", number)) is not None:
                 yield batch

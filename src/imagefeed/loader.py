@@ -192,12 +192,13 @@ class Loader(Feeding):
 
         return figure(self, count=count, columns=columns)
 
-    def batches(self, epoch: int, *, start: int = 0) -> Iterator[Batch]:
-        """One epoch from some batch on, with the indices of the records in each batch.
+    def batches(self, epoch: int, *, start: int = 0, stop: int | None = None) -> Iterator[Batch]:
+        """One epoch, or some batches of it, with the indices of the records in each batch.
 
         Args:
             epoch: Any epoch; the loader's own counter stays where it is.
             start: The first batch.
+            stop: The batch after the last one; None for all that follow.
         """
         bad = BadRecords()
 
@@ -209,9 +210,9 @@ class Loader(Feeding):
             bad.check(len(self.source), self.options.max_bad)
 
         def make(portion: Portion) -> Batch:
-            return next(self._run(epoch, 0, portion))
+            return next(self._run(epoch, portion))
 
-        for batch in self._run(epoch, start, None):
+        for batch in self._run(epoch, slice(start, stop)):
             if not batch.bad:
                 yield batch
                 continue
@@ -372,7 +373,7 @@ class Loader(Feeding):
         self._check_index(index)
         record = np.array([index], np.int64)
         portion = Portion(record, record + copy * len(self.source))
-        batch = next(self._run(epoch, 0, portion))
+        batch = next(self._run(epoch, portion))
         for error in batch.bad:
             raise error
         return batch.images[0] if batch.targets is None else (batch.images[0], batch.targets[0])
@@ -473,16 +474,19 @@ class Loader(Feeding):
             )
         return self._engine
 
-    def _run(self, epoch: int, start: int, portion: Portion | None) -> Iterator[Batch]:
-        """The batches of an epoch from one of them on; or one batch, of a portion."""
+    def _run(self, epoch: int, part: slice | Portion) -> Iterator[Batch]:
+        """Some batches of an epoch; or one batch, of a portion."""
         if self.options.isolate:
             from imagefeed.isolated import Isolated  # multiprocessing: not before it is needed
 
             if self._isolated is None or not self._isolated.alive:
                 self._isolated = Isolated(self._rebuilt(isolate=False))
-            return self._isolated.run(epoch, start, portion)
+            return self._isolated.run(epoch, part)
         engine = self._ready_engine()
-        portions = told(self._order.batches(epoch, start), self.source) if portion is None else iter([portion])
+        if isinstance(part, Portion):
+            portions = iter([part])
+        else:
+            portions = told(self._order.batches(epoch, part.start, part.stop), self.source)
         groups = grouped(portions, lambda: engine.planned_together)
         return iter(Run(engine, groups, epoch=epoch, ahead=self.options.prefetch))
 

@@ -19,19 +19,20 @@ _NAMES = 256
 
 
 def fingerprint(source: Source, pipeline: Pipeline, order: Order) -> dict[str, str]:
-    """What the batches depend on, in short: digests of the source, the pipeline and the order.
-
-    Of the source, the number of records and the keys of some of them count, so that a folder may be moved.
-    """
-    some = np.unique(np.linspace(0, len(source) - 1, _NAMES).astype(np.int64))
-    names = source.keys(some)
+    """What the batches depend on, in short: digests of the source, the pipeline and the order."""
     weights = None if order.weights is None else _digest(order.weights.tobytes())
     sequence = (order.batch_size, order.shuffle, order.drop_last, order.steps, weights)
     return {
-        "source": _digest(repr((len(source), names)).encode("utf-8", "surrogateescape")),
+        "source": fingerprint_of_source(source),
         "pipeline": _digest(repr(pipeline).encode()),
         "order": _digest(repr(sequence).encode()),
     }
+
+
+def fingerprint_of_source(source: Source) -> str:
+    """A digest of the number of records and of the keys of some of them; so a folder may be moved."""
+    some = np.unique(np.linspace(0, len(source) - 1, _NAMES).astype(np.int64))
+    return _digest(repr((len(source), source.keys(some))).encode("utf-8", "surrogateescape"))
 
 
 def state_of(seed: int, epoch: int, batch: int, prints: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,9 @@ from numpy.typing import NDArray
 from imagefeed.checks import check_choice, fail
 from imagefeed.errors import SourceError, SpecError
 from imagefeed.loader import Loader
+from imagefeed.packing import MODES, FileFormat, Packing, Shard, encoded
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source
-
-FileFormat: TypeAlias = Literal["jpg", "png", "webp"]
-
-_MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
 def materialize(
@@ -32,10 +29,11 @@ def materialize(
     seed: int = 0,
     format: FileFormat = "jpg",  # noqa: A002 - the word that Pillow and the rest use
     quality: int = 95,
+    shards: int | None = None,
     threads: int | Literal["auto"] = "auto",
     advance: Callable[[int], None] = lambda total: None,
 ) -> int:
-    """Write several draws of every picture of a source to files, in a folder for every class.
+    """Write several draws of every picture of a source to files, in a folder for every class; or to tar files.
 
     Training from them sees the same `copies` draws in every epoch, where a Loader draws anew: docs/in-model.md counts
     both. The same seed writes the same files, for any number of threads.
@@ -54,18 +52,39 @@ def materialize(
         seed: Of the draws.
         format: "jpg", "png" or "webp".
         quality: Of JPEG and WebP, 1 to 100.
+        shards: Into how many tar files, which `imagefeed.shards` reads, with a manifest of their digests that is
+            written last (`Manifest.load(out)`). Where such work was broken off, the same call goes on with it. None
+            for single files.
         threads: How many threads render, and how many write.
         advance: Called after each file with the number of all files.
 
     Returns:
-        How many files were written.
+        How many pictures were written.
 
     Raises:
         SpecError: An argument has a value that it cannot have, or every copy would be the same.
         SourceError: The folder is not empty, or the source has targets that no folder can hold.
         DecodeError: A picture cannot be read.
     """
-    _check(source, pipeline, copies, quality, format)
+    check_files(source, pipeline, copies, quality, format)
+    if shards is not None:
+        packing = packing_of(
+            source,
+            pipeline,
+            out,
+            copies=copies,
+            seed=seed,
+            form=format,
+            quality=quality,
+            shards=shards,
+            threads=threads,
+        )
+        packing.begin()
+        made: list[Shard] = []
+        for number in range(shards):
+            made.append(packing.write(number))
+            advance(shards)
+        return packing.finish(made).samples
     root = Path(out)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise SourceError(f"materialize: {root} is there already, and not an empty folder; name another one")
@@ -74,14 +93,13 @@ def materialize(
     loader = Loader(source, pipeline, batch_size=1, shuffle=False, seed=seed, dtype="uint8", threads=threads)
     stems = _stems(source)
     total = copies * len(source)
-    options: dict[str, Any] = {} if format == "png" else {"quality": quality}
     pending: deque[Future[None]] = deque()
     with ThreadPoolExecutor(loader.threads) as pool:
         for epoch in range(copies):
             for batch in loader.batches(epoch):
                 index = int(batch.indices[0])
                 file = root / f"{stems[index]}-{epoch}.{format}"
-                pending.append(pool.submit(_write, batch.images[0], file, options))
+                pending.append(pool.submit(_write, batch.images[0], file, format, quality))
                 if len(pending) > 4 * loader.threads:  # the rest waits as bytes of memory
                     pending.popleft().result()
                 advance(total)
@@ -90,7 +108,34 @@ def materialize(
     return total
 
 
-def _check(source: Source, pipeline: Pipeline, copies: int, quality: int, format: str) -> None:  # noqa: A002
+def packing_of(
+    source: Source,
+    pipeline: Pipeline,
+    out: str | os.PathLike[str],
+    *,
+    copies: int,
+    seed: int,
+    form: FileFormat,
+    quality: int,
+    shards: int,
+    threads: int | Literal["auto"],
+    on_error: Literal["raise", "skip"] = "raise",
+    done: int = 0,
+) -> Packing:
+    """The tar files of several draws of every picture, to be written.
+
+    Raises:
+        SpecError: There are more shards than records, or none.
+    """
+    if type(shards) is not int or not 1 <= shards <= len(source):
+        raise fail("materialize(shards=)", shards, f"expected an integer from 1 to {len(source)}, the records")
+    options: dict[str, Any] = {"seed": seed, "threads": threads, "on_error": on_error}
+    loader = Loader(source, pipeline, batch_size=1, shuffle=True, dtype="uint8", max_bad=1.0, **options)
+    return Packing(loader=loader, out=Path(out), count=shards, copies=copies, format=form, quality=quality, done=done)
+
+
+def check_files(source: Source, pipeline: Pipeline, copies: int, quality: int, format: str) -> None:  # noqa: A002
+    """Raise SpecError or SourceError unless files can hold what a pipeline makes of a source."""
     for name, value, most in (("copies", copies, 1 << 30), ("quality", quality, 100)):
         if type(value) is not int or not 1 <= value <= most:
             raise fail(f"materialize({name}=)", value, f"expected an integer from 1 to {most}")
@@ -100,7 +145,7 @@ def _check(source: Source, pipeline: Pipeline, copies: int, quality: int, format
         raise SpecError(f"materialize: {last!r} leaves the levels that files hold; take it out, and train with it")
     if copies > 1 and not pipeline.is_random:
         raise SpecError(f"materialize(copies=): got {copies}, but nothing is random: every copy would be the same")
-    if source.channels not in _MODES or (source.channels == 4 and format == "jpg"):
+    if source.channels not in MODES or (source.channels == 4 and format == "jpg"):
         raise SourceError(f"materialize: pictures of {source.channels} channels do not fit into {format} files")
     targets: Any = source.targets(np.arange(1))
     if targets is not None and source.class_indices(np.arange(1)) is None:
@@ -121,8 +166,5 @@ def _stems(source: Source) -> list[str]:
     return [f"{path}-{k}" if often[path] > 1 else path for k, path in enumerate(paths)]
 
 
-def _write(picture: NDArray[np.uint8], file: Path, options: dict[str, Any]) -> None:
-    from PIL import Image  # only where files are written
-
-    channels = picture.shape[2]
-    Image.fromarray(picture[..., 0] if channels == 1 else picture, _MODES[channels]).save(file, **options)
+def _write(picture: NDArray[np.uint8], file: Path, form: FileFormat, quality: int) -> None:
+    file.write_bytes(encoded(picture, form, quality))

@@ -77,17 +77,17 @@ class Order:
         """How many records an epoch has, over all shards and without padding."""
         return len(self) * self.batch_size if self.steps is not None or self.drop_last else self.count
 
-    def batches(self, epoch: int, start: int = 0) -> Iterator[Portion]:
-        """The batches of an epoch from `start` on. Many are computed at once, for a few NumPy calls each."""
-        for first in range(start, len(self), ORDERED_TOGETHER):
-            positions, sizes, padding = self._positions(first, min(first + ORDERED_TOGETHER, len(self)))
+    def batches(self, epoch: int, start: int = 0, stop: int | None = None) -> Iterator[Portion]:
+        """The batches of an epoch from `start` to `stop`. Many are computed at once, for a few NumPy calls each."""
+        end = len(self) if stop is None else min(stop, len(self))
+        for first in range(start, end, ORDERED_TOGETHER):
+            positions, sizes, padding = self._positions(first, min(first + ORDERED_TOGETHER, end))
             records, copies = self.at(positions, epoch)
             keys = records + self.count * copies
             begin = 0
             for size, extra in zip(sizes, padding, strict=True):
-                end = begin + size
-                yield Portion(records[begin:end], keys[begin:end], extra)
-                begin = end
+                yield Portion(records[begin : begin + size], keys[begin : begin + size], extra)
+                begin += size
 
     def at(self, positions: Ints, epoch: int) -> tuple[Ints, Ints]:
         """The records at some places of an epoch, over all shards; and which of its copies each is."""
