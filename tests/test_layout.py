@@ -27,6 +27,7 @@ HEAVY = (
     "skimage",
     "cv2",
     "onnx",
+    "ray",
     "rich",
     "typer",
 )

@@ -89,6 +89,12 @@ def cache_point(pipeline: Pipeline, cache: Cache) -> CachePoint:
     return CachePoint(before, pipeline.stages(), f"whole, shrunk to a short side of {side} where it is longer")
 
 
+def kept(pipeline: Pipeline, cache: Cache) -> tuple[Pipeline, int]:
+    """What is done to a picture before a cache keeps it, as a pipeline; and how many of the steps that is."""
+    before = [step.transform for step in cache_point(pipeline, cache).before.steps]
+    return Pipeline(before, training=pipeline.training), sum(not isinstance(step, _ShortSide) for step in before)
+
+
 def _useful_short_side(pipeline: Pipeline) -> int | None:
     """The short side that training can use, None where pictures must not be shrunk.
 

@@ -460,19 +460,20 @@ class Loader(Feeding):
             raise IndexError(f"record {index}: expected 0 to {len(self.source) - 1}")
 
     def _ready_engine(self) -> Engine:
-        if self._engine is None:
-            self._engine = Engine(
-                self.source,
-                self.pipeline,
-                threads=self.threads,
-                seed=self.seed,
-                dtype=self.dtype,
-                layout=self.layout,
-                most_pixels=self.options.max_pixels,
-                cache=self.options.cache_used,
-                processes=self.options.processes,
-            )
-        return self._engine
+        with self._lock:  # several threads may iterate, as in an actor of Ray's
+            if self._engine is None:
+                self._engine = Engine(
+                    self.source,
+                    self.pipeline,
+                    threads=self.threads,
+                    seed=self.seed,
+                    dtype=self.dtype,
+                    layout=self.layout,
+                    most_pixels=self.options.max_pixels,
+                    cache=self.options.cache_used,
+                    processes=self.options.processes,
+                )
+            return self._engine
 
     def _run(self, epoch: int, part: slice | Portion) -> Iterator[Batch]:
         """Some batches of an epoch; or one batch, of a portion."""

@@ -1,0 +1,199 @@
+"""Run by test_ray.py: everything that needs a cluster of Ray's, in one process; prints what it found as JSON.
+
+Three machines of one core each, all of them processes of this one. Two are killed, each in the middle of a job.
+"""
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import ray
+from PIL import Image
+from ray.cluster_utils import Cluster
+
+import imagefeed as feed
+from imagefeed.adapters import ray as feed_ray
+
+FOLDER = Path(sys.argv[1])
+RECORDS = 150
+BEFORE_IT_DIES = 12  # pictures
+found: dict[str, object] = {}
+
+
+def photographs() -> feed.Source:
+    rng = np.random.default_rng(0)
+    for kind in ("cats", "dogs"):
+        (FOLDER / "photos" / kind).mkdir(parents=True)
+        for number in range(RECORDS // 2):
+            small = Image.fromarray(rng.integers(0, 256, (6, 8, 3), np.uint8))
+            small.resize((72, 60), Image.Resampling.BICUBIC).save(FOLDER / "photos" / kind / f"{number}.jpg")
+    return feed.folder(FOLDER / "photos")
+
+
+def slow(image: np.ndarray) -> np.ndarray:
+    """Leaves a picture as it is, takes its time, and notes on which machine that was."""
+    with open(FOLDER / ray.get_runtime_context().get_node_id(), "ab") as notes:
+        notes.write(b".")
+    time.sleep(0.02)
+    return image
+
+
+def noted(node_id: str) -> int:
+    file = FOLDER / node_id
+    return file.stat().st_size if file.exists() else 0
+
+
+class Killing:
+    """Kills a machine as soon as it has made some pictures."""
+
+    def __init__(self, cluster: Cluster, node) -> None:
+        self.id = node.node_id
+        self._kill = lambda: cluster.remove_node(node, allow_graceful=False)
+        self.before = noted(self.id)
+        self.after = 0
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while noted(self.id) < self.before + BEFORE_IT_DIES:
+            time.sleep(0.005)
+        self._kill()
+        self.after = noted(self.id)
+
+    def made(self) -> int:
+        return self.after - self.before
+
+
+def apart(one: float | np.ndarray, other: float | np.ndarray) -> float:
+    """The largest relative difference; of matrices and small numbers, in relation to the largest one."""
+    return float(np.max(np.abs(np.subtract(one, other))) / np.max(np.abs(other)))
+
+
+def statistics(source: feed.Source) -> None:
+    steps = [feed.Resize((6, 6)), feed.RandomCrop((5, 5)), feed.Rescale(1 / 255)]
+    cases = {
+        "channel": {"draws": 2},
+        "zca": {"whiten": "zca"},
+        "sketch": {"whiten": "pca", "rank": 20, "memory": 130_000},
+    }
+    for name, options in cases.items():
+        options = {**options, "seed": 3, "batch_size": 8, "progress": False}
+        here = feed.Statistics.fit(source, feed.Pipeline(steps), **options)
+        there = feed_ray.fit_statistics(source, feed.Pipeline(steps), **options)
+        differences = [apart(there.mean, here.mean), apart(there.std, here.std), abs(there.values - here.values)]
+        if here.covariance is not None:
+            a, b = there.covariance, here.covariance
+            whole = [np.asarray((one.basis * one.variances) @ one.basis.T, np.float64) for one in (a, b)]
+            differences += [apart(a.variances, b.variances), apart(a.rest, b.rest) if b.rest else a.rest, apart(*whole)]
+        found[f"statistics {name}"] = [here.count, max(differences)]
+
+
+def batches(source: feed.Source, cluster: Cluster, victim) -> None:
+    """Through `streaming_split`, while a machine is killed."""
+    pipeline = feed.Pipeline([feed.RandomResizedCrop((20, 24)), feed.Apply(slow), feed.Rescale(1 / 255)])
+    options = {"batch_size": 8, "seed": 7}
+    dataset = feed_ray.dataset(source, pipeline, epoch=1, epochs=2, progress=False, **options)
+    killing = Killing(cluster, victim)
+    rows: list[dict[str, np.ndarray]] = []
+
+    def take(part) -> None:
+        for batch in part.iter_batches(batch_size=None):
+            rows.extend({name: column[k].copy() for name, column in batch.items()} for k in range(len(batch["index"])))
+
+    threads = [threading.Thread(target=take, args=(part,)) for part in dataset.streaming_split(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    found["batches columns"] = sorted(rows[0])
+    found["batches made where one died"] = killing.made()
+    found["batches records"] = [
+        sorted(int(row["index"]) for row in rows if row["epoch"] == epoch) == list(range(RECORDS)) for epoch in (1, 2)
+    ]
+    loader = feed.Loader(source, pipeline, **options)
+    same = 0
+    for epoch in (1, 2):
+        for number, batch in enumerate(loader.batches(epoch)):
+            own = [row for row in rows if row["epoch"] == epoch and row["batch"] == number]
+            same += [int(row["index"]) for row in own] == batch.indices.tolist()
+            same += np.stack([row["image"] for row in own]).tobytes() == batch.images.tobytes()
+            same += np.stack([row["target"] for row in own]).tolist() == batch.targets.tolist()
+    found["batches same"] = [same, 3 * 2 * len(loader)]
+
+
+def files(source: feed.Source, cluster: Cluster, victim) -> None:
+    """Draws as tar files, while a machine is killed."""
+    steps = [feed.RandomResizedCrop((20, 24)), feed.Apply(slow)]
+    killing = Killing(cluster, victim)
+    options = {"copies": 2, "seed": 5}
+    manifest = feed_ray.materialize(source, feed.Pipeline(steps), FOLDER / "there", progress=False, **options)
+    found["files made where one died"] = killing.made()
+    found["files samples"] = manifest.samples
+    manifest.verify()
+    # Written here without the slow step, which draws nothing and is the last.
+    feed.materialize(source, feed.Pipeline(steps[:1]), FOLDER / "here", shards=len(manifest.shards), **options)
+    here = feed.Manifest.load(FOLDER / "here")
+    found["files same"] = [one.sha256 for one in manifest.shards] == [one.sha256 for one in here.shards]
+    found["files left"] = sorted(file.name for file in (FOLDER / "there").iterdir() if file.suffix != ".tar")
+
+
+def cache(source: feed.Source) -> None:
+    pipeline = feed.Pipeline([feed.Resize((24, 32)), feed.RandomCrop((20, 20)), feed.Rescale(1 / 255)])
+    manifest = feed_ray.build_cache(source, pipeline, FOLDER / "cache", format="png", shards=3, progress=False)
+    made = feed.shards(manifest.files, classes=manifest.classes)
+    found["cache"] = [manifest.done, len(manifest.files), manifest.samples, made.class_counts]
+    expected = next(
+        feed.Loader(source, feed.Pipeline(pipeline.steps[:1]), batch_size=RECORDS, shuffle=False).batches(0)
+    )
+    kept = next(feed.Loader(made, feed.Pipeline([]), batch_size=RECORDS, shuffle=False).batches(0))
+    order = np.argsort([int(Path(name).name.split("-")[0]) for name in made.names(np.arange(RECORDS))])
+    found["cache same"] = bool((kept.images[order] == expected.images).all())
+
+
+def errors() -> None:
+    (FOLDER / "bad" / "a").mkdir(parents=True)
+    (FOLDER / "bad" / "a" / "x.jpg").write_bytes(b"nothing")
+    try:
+        feed_ray.materialize(feed.folder(FOLDER / "bad"), feed.Pipeline([]), FOLDER / "e", copies=1, progress=False)
+    except feed.DecodeError as error:
+        found["error"] = str(error)
+    try:
+        feed_ray.dataset(feed.folder(FOLDER / "photos"), feed.Pipeline([]), cpus=9)
+    except feed.SpecError as error:
+        found["error cpus"] = str(error)
+
+
+def main() -> None:
+    store = 100 << 20
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": store, "include_dashboard": False}
+    )
+    others = [cluster.add_node(num_cpus=1, object_store_memory=store) for _ in range(2)]
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    logging.getLogger("ray.data").setLevel("ERROR")
+    source = photographs()
+    began = time.time()
+    for part in (
+        lambda: statistics(source),
+        lambda: batches(source, cluster, others[0]),
+        lambda: files(source, cluster, others[1]),
+        lambda: cache(source),
+        errors,
+    ):
+        part()
+        print(f"{time.time() - began:.1f} s", file=sys.stderr)
+    ray.shutdown()
+    cluster.shutdown()
+    print(json.dumps(found))
+    sys.stdout.flush()
+    os._exit(0)  # threads of Ray's that are still waiting for a machine that was killed
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")  # of Ray's own
+    main()
