@@ -6,7 +6,7 @@ import pytest
 
 import imagefeed as feed
 from imagefeed import PlanError, SpecError, array_ops, rng
-from imagefeed.inmodel import InModel
+from imagefeed.inmodel import InFramework, InModel
 from imagefeed.plan import plan
 
 SIZE = (60, 50)
@@ -121,6 +121,23 @@ def test_whitening() -> None:
 def test_what_a_model_cannot_do(steps: list[feed.Transform], message: str) -> None:
     with pytest.raises((SpecError, PlanError), match=message):
         InModel(feed.Pipeline(steps)).prepare(SIZE)
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (feed.Equalize(), "the levels of a whole picture are counted"),
+        (feed.Sometimes(feed.Clahe(limit=(1, 4)), probability=0.1), "the levels of each part"),
+        (feed.JpegCompression(quality=(20, 90)), "made into files"),
+        (feed.AugMix(), "chains of ops"),
+        (feed.RandAugment(), "are counted"),
+    ],
+)
+def test_what_only_a_loader_does_is_refused_by_name(step: feed.Transform, reason: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        InFramework(feed.Pipeline([feed.HorizontalFlip(), step]))
+    assert str(caught.value).startswith(f"steps[1].{step!r}: no model can do this, since ")
+    assert reason in str(caught.value)
 
 
 def test_statistics_of_other_channels_are_refused() -> None:

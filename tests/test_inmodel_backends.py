@@ -15,18 +15,16 @@ import pytest
 BACKENDS = {
     "numpy": "numpy",
     "torch": "torch",
+    "jax": "jax",
     "onnx": "onnxruntime",
     "keras-tensorflow": "tensorflow",
+    "keras-jax": "jax",
+    "keras-torch": "torch",
 }
 # In levels. Random ops, and what holds a whole level in between, may round one the other way.
 EXACT, RANDOM, RANDOM_MEAN = 0.02, 1.0, 0.05
 EXACT_CASES = ("preset ", "Resize, ", "Resize(", "CenterCrop(", "Normalize", "Rescale(", "Whiten, ")
-REFUSED = (
-    "what counts the levels of a picture",
-    "what blends chains",
-    "in a model a batch has one size",
-    "deterministic pipelines only",
-)
+REFUSED = ("no model can do this", "in a model a batch has one size", "deterministic pipelines only")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +54,8 @@ def test_a_model_gives_what_the_loader_gives(backend: str, measured) -> None:
     assert len(found) > 80
     for name, difference in found.items():
         if isinstance(difference, str):
-            assert difference.startswith(REFUSED) or (backend == "onnx" and "has no form in" in difference), name
+            reasons = (*REFUSED, "has no form in") if backend == "onnx" else REFUSED
+            assert any(reason in difference for reason in reasons), name
             continue
         largest, mean = difference
         if name.startswith(EXACT_CASES):

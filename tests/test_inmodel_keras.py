@@ -36,6 +36,36 @@ def test_the_layer_is_random_in_training_only() -> None:
     np.testing.assert_array_equal(to_numpy(PIPELINE.to_keras(seed=1)(IMAGES, training=True)), first)
 
 
+def test_each_picture_of_a_batch_has_draws_of_its_own() -> None:
+    alike = np.repeat(IMAGES[:1], 4, axis=0)
+    made = to_numpy(PIPELINE.to_keras(seed=1)(alike, training=True))
+    assert all(abs(made[0] - one).max() > 1 for one in made[1:])
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [("sequential", {"run_eagerly": True}), ("attached", {"jit_compile": False}), ("attached", {"jit_compile": True})],
+    ids=str,
+)
+def test_a_model_sees_other_draws_at_every_step_of_training_and_none_at_prediction(bare, kind, how) -> None:
+    """On one batch again and again, nothing is learned; so only the draws can change the loss."""
+    if how.get("jit_compile") and keras.backend.backend() == "torch":
+        pytest.skip("torch.compile takes minutes for a training step on a CPU; test_inmodel_torch.py compiles the module")
+    if kind == "attached":
+        model = feed.attach(bare, PIPELINE)
+    else:
+        model = keras.Sequential([keras.Input((30, 26, 3), dtype="uint8"), PIPELINE.to_keras(), bare])
+    model.compile(keras.optimizers.SGD(0.0), "mae", **how)
+    labels = np.zeros((4, 2), np.float32)
+    losses = model.fit(IMAGES, labels, epochs=3, batch_size=4, shuffle=False, verbose=0).history["loss"]
+    losses += [float(model.train_on_batch(IMAGES, labels)) for _ in range(2)]
+    assert len({round(loss, 4) for loss in losses}) == 5, losses
+    assert model.evaluate(IMAGES, labels, verbose=0) == model.evaluate(IMAGES, labels, verbose=0)
+    first, second = (model.predict(IMAGES, verbose=0) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, to_numpy(bare(PIPELINE.deterministic().to_keras()(IMAGES))), rtol=1e-4, atol=1e-3)
+
+
 def test_the_statistics_are_weights_that_are_not_trained() -> None:
     layer = PIPELINE.to_keras()
     layer(IMAGES)

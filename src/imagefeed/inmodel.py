@@ -7,18 +7,18 @@ NumPy for many draws: which ops are the same for all records, and the route of e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.array_ops import Route, apply, dims, route, row_of
-from imagefeed.effects import Blend
+from imagefeed.effects import Blend, Histogram, Jpeg, LocalHistogram
 from imagefeed.errors import PlanError, SpecError
 from imagefeed.footprint import aligned
-from imagefeed.ops import Normalize, Whiten
+from imagefeed.ops import Normalize, Op, Whiten
 from imagefeed.pipeline import Pipeline, Step
 from imagefeed.plan import Pass, Pointwise, drawn_from, finish, lower, passes_of
 from imagefeed.types import Array, Namespace, Size
@@ -31,6 +31,14 @@ DRAWS = 512
 SIZES: tuple[Size, ...] = ((240, 320), (320, 240), (96, 96), (64, 512), (512, 64), (17, 23))
 UNITS = (Normalize, Whiten)
 """The ops that leave the levels, which all records share."""
+
+LOADER_ONLY: dict[type, str] = {
+    Blend: "chains of ops that are blended differ from picture to picture",
+    Histogram: "the levels of a whole picture are counted",
+    LocalHistogram: "the levels of each part of a picture are counted",
+    Jpeg: "pictures are made into files and back",
+}
+"""The ops that no framework does, and why."""
 
 _ALMOST_ONE = 1.0 - 2.0**-53
 
@@ -58,11 +66,14 @@ class InModel:
         statistics: The arrays, float32, that a Normalize at the end holds: what a model keeps as weights.
     """
 
+    # What a form for a framework cannot do; NumPy does all but Blend.
+    refuses: ClassVar[Collection[type]] = (Blend,)
+
     def __init__(self, pipeline: Pipeline) -> None:
         """Check that a model can hold the pipeline.
 
         Raises:
-            SpecError: A step is a Python function.
+            SpecError: A step is a Python function, or something else that only a Loader does.
         """
         for number, step in enumerate(pipeline.steps):
             if step.role not in ("pixels", "units"):
@@ -75,6 +86,7 @@ class InModel:
         self.count = sum(v.count for step in self._steps for v in step.variables.values())
         self._prepared: dict[Size | None, tuple[Prepared, ...]] = {}
         self.statistics = _statistics([step for step in self._steps if step.transform.role == "units"])
+        self._check_ops()
 
     def prepare(self, size: Size | None) -> tuple[Prepared, ...]:
         """What is known of each pass for pictures of one size, or of any.
@@ -135,15 +147,26 @@ class InModel:
         steps = [step for step in self._steps if step.transform.role != "units"]
         return passes_of(lower(steps, drawn_from(steps, numbers, xp), (height, width), xp))
 
-    def _prepare(self, size: Size | None) -> tuple[Prepared, ...]:
-        sizes = SIZES if size is None else (size,)
+    def _lowered(self, sizes: Sequence[Size]) -> tuple[list[tuple[Step, Op]], Floats]:
+        """The ops for many draws at each of these sizes; and the sizes, one for each of those."""
         extent = np.repeat(np.array(sizes, np.float64), DRAWS, axis=0)
         steps = tuple(replace(step, variables=_even(step.variables)) for step in self._steps)
         drawn = drawn_from(steps, np.tile(_draws(self.count), (len(sizes), 1)), np)
+        return lower(steps, drawn, (extent[:, 0], extent[:, 1]), np), extent
+
+    def _check_ops(self) -> None:
+        for step, op in self._lowered(SIZES[:1])[0]:
+            if type(op) in self.refuses:
+                raise SpecError(
+                    f"steps[{step.number}].{step.transform!r}: no model can do this, since {LOADER_ONLY[type(op)]}; "
+                    "leave it to a Loader, and put what follows it into the model"
+                )
+
+    def _prepare(self, size: Size | None) -> tuple[Prepared, ...]:
+        sizes = SIZES if size is None else (size,)
+        lowered, extent = self._lowered(sizes)
         result: list[Prepared] = []
-        for one in passes_of(lower(steps, drawn, (extent[:, 0], extent[:, 1]), np)):
-            if any(isinstance(op, Blend) for op in one.ops):
-                raise PlanError("what blends chains of its own (AugMix) runs in the loader only: leave it out")
+        for one in passes_of(lowered):
             known, way = finish(one, extent.astype(np.int64), len(sizes) * DRAWS), None
             if known.warp is not None:
                 after = _common_size(known.warp.size, extent, size)
@@ -169,6 +192,12 @@ class InModel:
                     f"Normalize: its statistics are of {held} channels, but the pictures have {channels}; measure them "
                     "on such pictures, or give one number for all channels"
                 )
+
+
+class InFramework(InModel):
+    """The function for a deep learning framework, whose arrays are not NumPy's."""
+
+    refuses = LOADER_ONLY
 
 
 def _usually_aligned(matrix: Floats) -> bool | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
 from imagefeed.errors import SpecError
-from imagefeed.inmodel import InModel
+from imagefeed.inmodel import InFramework
 from imagefeed.pipeline import Pipeline
-from imagefeed.types import Array
+from imagefeed.types import Array, Namespace
 
 jax: Any = import_module("jax")
 jnp: Any = jax.numpy
@@ -39,9 +39,25 @@ class JaxNamespace:
         return jnp.matmul(a, b, precision="highest")
 
 
+class JaxForm(InFramework):
+    """The function, compiled as a whole: done op by op, JAX would compile hundreds of ops one after another."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        super().__init__(pipeline)
+        self._compiled = jax.jit(self._traceable)
+
+    def __call__(
+        self, images: Array, numbers: Array | None, xp: Namespace, statistics: Mapping[str, Array] | None = None
+    ) -> Array:
+        return self._compiled(images, numbers, dict(statistics or {}))
+
+    def _traceable(self, images: Array, numbers: Array | None, statistics: Mapping[str, Array]) -> Array:
+        return super().__call__(images, numbers, JaxNamespace(), statistics)
+
+
 def to_jax(pipeline: Pipeline) -> Callable[..., Array]:
     """The pipeline as a function of pictures and a key: see `Pipeline.to_jax`."""
-    random, fixed = InModel(pipeline), InModel(pipeline.deterministic())
+    random, fixed = JaxForm(pipeline), JaxForm(pipeline.deterministic())
     xp = JaxNamespace()
 
     def preprocess(images: Array, key: Array | None = None) -> Array:

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from imagefeed.adapters.keras_namespace import namespace
+from imagefeed.adapters.keras_namespace import form, namespace
 from imagefeed.errors import SpecError
-from imagefeed.inmodel import InModel
 from imagefeed.pipeline import Pipeline
 from imagefeed.skew import not_raw
 from imagefeed.spec import decode, encode
@@ -43,7 +42,7 @@ class Preprocess(keras.layers.Layer):
 
     def _set_pipeline(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
-        self._random, self._fixed = InModel(pipeline), InModel(pipeline.deterministic())
+        self._random, self._fixed = form(pipeline), form(pipeline.deterministic())
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the statistics weights, which are not trained."""
@@ -63,14 +62,14 @@ class Preprocess(keras.layers.Layer):
         """The pictures after all steps; at random in training."""
         if self._awaits_arrays:
             raise SpecError(f"{self.name}: its statistics were not loaded; load the weights that were saved with it")
-        form, xp = self._random if training else self._fixed, namespace(images)
+        chosen, xp = self._random if training else self._fixed, namespace(images)
         numbers = None
-        if form.count:
-            shape = (keras.ops.shape(images)[0], form.count)
+        if chosen.count:
+            shape = (keras.ops.shape(images)[0], chosen.count)
             dtype = keras.backend.standardize_dtype(xp.float64)
             numbers = keras.random.uniform(shape, seed=self.seed_generator, dtype=dtype)
         statistics = {name: keras.ops.convert_to_tensor(weight) for name, weight in self._statistics.items()}
-        return keras.ops.cast(form(images, numbers, xp, statistics), self.compute_dtype)
+        return keras.ops.cast(chosen(images, numbers, xp, statistics), self.compute_dtype)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The shape of the result: (n, height, width, channels)."""

@@ -8,6 +8,8 @@ from functools import reduce
 from importlib import import_module
 from typing import Any
 
+from imagefeed.inmodel import InFramework, InModel
+from imagefeed.pipeline import Pipeline
 from imagefeed.types import Array
 
 keras: Any = import_module("keras")
@@ -143,6 +145,17 @@ def _exact_products() -> AbstractContextManager[Any]:
     if keras.backend.backend() == "jax":
         return import_module("jax").default_matmul_precision("highest")
     return nullcontext()
+
+
+def form(pipeline: Pipeline) -> InModel:
+    """A pipeline as a function, in the form that the backend compiles best."""
+    match keras.backend.backend():
+        case "torch":
+            return import_module("imagefeed.adapters.torch").TorchForm(pipeline)
+        case "jax":
+            return import_module("imagefeed.adapters.jax").JaxForm(pipeline)
+        case _:
+            return InFramework(pipeline)
 
 
 def namespace(images: Array) -> Any:

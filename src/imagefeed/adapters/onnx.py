@@ -11,7 +11,7 @@ import numpy as np
 from imagefeed._version import __version__
 from imagefeed.adapters.onnx_namespace import OPSET, Graph, OnnxNamespace, Tensor
 from imagefeed.errors import SpecError
-from imagefeed.inmodel import InModel
+from imagefeed.inmodel import InFramework
 from imagefeed.pipeline import Pipeline
 from imagefeed.types import Layout, Size
 
@@ -22,7 +22,7 @@ def to_onnx(
     pipeline: Pipeline, path: str | os.PathLike[str], *, layout: Layout, size: Size | None, channels: int
 ) -> None:
     """Write the file: see `Pipeline.to_onnx`."""
-    form = InModel(pipeline.deterministic())
+    form = InFramework(pipeline.deterministic())
     if form.count:
         raise SpecError("to_onnx: what stands for the pipeline at serving draws random numbers, which a file cannot")
     graph = Graph()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from imagefeed.errors import SpecError
-from imagefeed.inmodel import InModel, Prepared
+from imagefeed.inmodel import InFramework, Prepared
 from imagefeed.pipeline import Pipeline
 from imagefeed.plan import Pass
 from imagefeed.types import Array, Layout, Size
@@ -151,7 +151,7 @@ class TorchNamespace:
         return torch.broadcast_to(array, tuple(shape))
 
 
-class _TorchForm(InModel):
+class TorchForm(InFramework):
     """The function, which tells torch.compile what it found out beforehand, instead of being traced for it."""
 
     @torch.compiler.assume_constant_result
@@ -182,7 +182,7 @@ class Preprocess(torch.nn.Module):
         super().__init__()
         self.pipeline = pipeline
         self.layout = layout
-        self._random, self._fixed = _TorchForm(pipeline), _TorchForm(pipeline.deterministic())
+        self._random, self._fixed = TorchForm(pipeline), TorchForm(pipeline.deterministic())
         for name, array in self._fixed.statistics.items():
             self.register_buffer(name, torch.from_numpy(array.copy()))
 
