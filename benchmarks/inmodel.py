@@ -17,6 +17,7 @@ Writes results/inmodel.json; docs/questions/inside-or-outside.md is filled from 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import platform
@@ -87,53 +88,50 @@ def compiled(layer: Any) -> Callable[[Any], Any]:
             return lambda images: layer(images, training=True)
 
 
-def ways(job: str, photos: str) -> dict[str, Callable[[], Iterator[int]]]:
-    """For each way, an endless iterator that makes a batch and gives its number of pictures."""
+def batches(photos: str, taken: list[Any], dtype: str) -> Iterator[Any]:
+    """Tensors of a loader over photographs, without end."""
     import keras
 
     import imagefeed as feed
 
+    loader = feed.Loader(
+        feed.folder(photos), feed.Pipeline(taken), batch_size=BATCH, drop_last=True, seed=0, dtype=dtype
+    )
+    while True:
+        for images, _ in loader:
+            yield keras.ops.convert_to_tensor(images)
+
+
+def preprocess(inside: list[Any], side: int) -> Callable[[Any], Any]:
+    """The layer of some steps, for pictures of one size."""
+    import imagefeed as feed
+
+    layer = feed.Pipeline(inside).to_keras(seed=0)
+    layer.build((BATCH, side, side, 3))
+    return compiled(layer)
+
+
+def ways(job: str, photos: str) -> dict[str, Callable[[], Iterator[int]]]:
+    """For each way, an endless iterator that makes a batch and gives its number of pictures."""
+    import imagefeed as feed
+
     pixels, units = steps(job)
-    source = feed.folder(photos)
-    tensor = keras.ops.convert_to_tensor
+    stored = [feed.Resize((STORED, STORED))]
+    all_inside, units_inside = preprocess([*pixels, *units], STORED), preprocess(units, SIDE)
 
-    def batches(taken: list[Any], **options: Any) -> Iterator[Any]:
-        loader = feed.Loader(source, feed.Pipeline(taken), batch_size=BATCH, drop_last=True, seed=0, **options)
-        while True:
-            for images, _ in loader:
-                yield tensor(images)
-
-    def fed(taken: list[Any], inside: list[Any], **options: Any) -> Callable[[], Iterator[int]]:
-        layer = None
-        if inside:
-            built = feed.Pipeline(inside).to_keras(seed=0)
-            built.build((BATCH, *((SIDE, SIDE) if inside is units else (STORED, STORED)), 3))
-            layer = compiled(built)
-
-        def run() -> Iterator[int]:
-            for images in batches(taken, **options):
-                if layer is not None:
-                    layer(images)
-                yield BATCH
-
-        return run
-
-    stored = feed.Resize((STORED, STORED))
-    alone = feed.Pipeline([*pixels, *units]).to_keras(seed=0)
-    alone.build((BATCH, STORED, STORED, 3))
-    function = compiled(alone)
-
-    def layer() -> Iterator[int]:
-        images = next(batches([stored], dtype="uint8"))
-        while True:
-            function(images)
+    def run(tensors: Iterator[Any], layer: Callable[[Any], Any]) -> Iterator[int]:
+        for images in tensors:
+            layer(images)
             yield BATCH
 
+    def alone() -> Iterator[Any]:
+        return itertools.repeat(next(batches(photos, stored, "uint8")))
+
     return {
-        "outside": fed([*pixels, *units], []),
-        "inside": fed([stored], [*pixels, *units], dtype="uint8"),
-        "both": fed(pixels, units, dtype="uint8"),
-        "layer": layer,
+        "outside": lambda: run(batches(photos, [*pixels, *units], "float32"), lambda images: images),
+        "inside": lambda: run(batches(photos, stored, "uint8"), all_inside),
+        "both": lambda: run(batches(photos, pixels, "uint8"), units_inside),
+        "layer": lambda: run(alone(), all_inside),
     }
 
 

@@ -50,7 +50,7 @@ def test_each_picture_of_a_batch_has_draws_of_its_own() -> None:
 def test_a_model_sees_other_draws_at_every_step_of_training_and_none_at_prediction(bare, kind, how) -> None:
     """On one batch again and again, nothing is learned; so only the draws can change the loss."""
     if how.get("jit_compile") and keras.backend.backend() == "torch":
-        pytest.skip("torch.compile takes minutes for a training step on a CPU; test_inmodel_torch.py compiles the module")
+        pytest.skip("torch.compile takes minutes for a training step; test_inmodel_torch.py compiles the module")
     if kind == "attached":
         model = feed.attach(bare, PIPELINE)
     else:
