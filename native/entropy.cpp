@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels.hpp"
+#include "takeover.hpp"
 
 namespace imagefeed {
 namespace {
@@ -32,7 +33,7 @@ bool EntropyDecoder::attach(jpeg_decompress_struct& info) {
         const Table* const dc = table(info.dc_huff_tbl_ptrs[component.dc_tbl_no], component.dc_tbl_no, true);
         const Table* const ac = table(info.ac_huff_tbl_ptrs[component.ac_tbl_no], component.ac_tbl_no, false);
         if (dc == nullptr || ac == nullptr) return false;
-        scan_.blocks[k] = {&dc->symbols, &ac->symbols, &ac->skips, number, component.component_needed != FALSE, component.DCT_scaled_size == 1};
+        scan_.blocks[k] = {&dc->symbols, &ac->symbols, &ac->skips, number, component.component_needed != FALSE, scaled_size(component) == 1};
     }
     stored_ = info.src->next_input_byte;
     stored_end_ = stored_ + info.src->bytes_in_buffer;
@@ -43,7 +44,6 @@ bool EntropyDecoder::attach(jpeg_decompress_struct& info) {
     column_ = 0;
     columns_ = info.MCUs_per_row;
     keep_columns(0, columns_);
-    info.client_data = this;
     reinterpret_cast<EntropyMethods*>(info.entropy)->decode_mcu = &EntropyDecoder::decode_mcu;
     return true;
 }
@@ -135,7 +135,7 @@ bool EntropyDecoder::read(JBLOCKROW* blocks) {
 }
 
 boolean EntropyDecoder::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
-    auto& self = *static_cast<EntropyDecoder*>(info->client_data);
+    EntropyDecoder& self = Takeover::of(info).entropy;
     const bool kept = self.column_ >= self.first_kept_ && self.column_ < self.end_kept_;
     if (++self.column_ == self.columns_) self.column_ = 0;
     if (!self.read(kept ? blocks : nullptr)) {

@@ -5,11 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-
-#include <jpeglib.h>
 
 #include "huffman.hpp"
+#include "libjpeg.hpp"
 #include "scan.hpp"
 
 namespace imagefeed {
@@ -23,8 +21,8 @@ public:
     EntropyDecoder(const EntropyDecoder&) = delete;
     EntropyDecoder& operator=(const EntropyDecoder&) = delete;
 
-    // Takes the place of libjpeg's decoder, between jpeg_start_decompress and the first row. `info.client_data` is this
-    // object's from then on. False, and nothing has changed, if the scan is of another kind.
+    // Takes the place of libjpeg's decoder, between jpeg_start_decompress and the first row. False, and nothing has
+    // changed, if the scan is of another kind.
     bool attach(jpeg_decompress_struct& info);
     // Of every row of MCUs only these columns are used, half-open; the coefficients of others stay zero.
     void keep_columns(unsigned first, unsigned end);

@@ -6,12 +6,12 @@
 #include <cstring>
 #include <string>
 
-#include <jpeglib.h>
+#include "libjpeg.hpp"
 // jerror.h needs jpeglib.h before it.
 #include <jerror.h>
 
-#include "entropy.hpp"
 #include "exif.hpp"
+#include "takeover.hpp"
 
 namespace imagefeed {
 namespace {
@@ -68,14 +68,14 @@ struct JpegDecoder::Impl {
     jpeg_decompress_struct info;
     ErrorManager errors;
     jpeg_progress_mgr progress;
-    EntropyDecoder entropy;
+    Takeover takeover;
 
     // A picture that ended in an exception (no memory) may have left the decompressor half way.
     void begin() {
         jpeg_abort_decompress(&info);
         errors.hit_end_of_file = errors.missing_data = false;
         errors.base.num_warnings = 0;
-        entropy.forget_fault();
+        takeover.entropy.forget_fault();
     }
 
     Status failure(Fault fault, const char* what) {
@@ -94,6 +94,7 @@ JpegDecoder::JpegDecoder() : impl_(std::make_unique<Impl>()) {
     d.errors.base.emit_message = on_message;
     if (setjmp(d.errors.jump)) throw std::bad_alloc();  // creating allocates, and nothing else can fail
     jpeg_create_decompress(&d.info);
+    d.info.client_data = &d.takeover;
     std::memset(&d.progress, 0, sizeof d.progress);
     d.progress.progress_monitor = on_progress;
     d.info.progress = &d.progress;
@@ -128,7 +129,7 @@ Status JpegDecoder::decode(const std::uint8_t* data, std::size_t size, Region re
                            const Margin& margin, Buffer& memory, Picture& picture, BitReader reader) {
     Status status = decode_once(data, size, region, denominator, color, margin, memory, picture, reader);
     // What to make of a damaged file is left to libjpeg, from its first bit on.
-    if (impl_->entropy.found_fault() && reader == BitReader::best)
+    if (impl_->takeover.entropy.found_fault() && reader == BitReader::best)
         status = decode_once(data, size, region, denominator, color, margin, memory, picture, BitReader::libjpeg);
     return status;
 }
@@ -147,11 +148,13 @@ Status JpegDecoder::decode_once(const std::uint8_t* data, std::size_t size, Regi
     d.info.dct_method = JDCT_ISLOW;
     d.info.do_fancy_upsampling = TRUE;
     jpeg_start_decompress(&d.info);
-    const bool ours = reader != BitReader::libjpeg && d.entropy.attach(d.info);
+    const bool ours = reader != BitReader::libjpeg && d.takeover.entropy.attach(d.info);
     if (!ours && reader == BitReader::ours) {
         jpeg_abort_decompress(&d.info);
         return Status::fail(Fault::decode, "a scan that only libjpeg reads");
     }
+
+    if (reader != BitReader::libjpeg) d.takeover.inverse.attach(d.info);
 
     const int width = static_cast<int>(d.info.output_width);
     const int height = static_cast<int>(d.info.output_height);
@@ -165,8 +168,8 @@ Status JpegDecoder::decode_once(const std::uint8_t* data, std::size_t size, Regi
         region.x0 = static_cast<int>(x);
         region.x1 = static_cast<int>(x + columns);
         if (ours) {
-            const auto mcu = static_cast<unsigned>(d.info.min_DCT_scaled_size * (d.info.comps_in_scan == 1 ? 1 : d.info.max_h_samp_factor));
-            d.entropy.keep_columns(x / mcu, (x + columns + mcu - 1) / mcu);
+            const auto mcu = static_cast<unsigned>(least_scaled_size(d.info) * (d.info.comps_in_scan == 1 ? 1 : d.info.max_h_samp_factor));
+            d.takeover.entropy.keep_columns(x / mcu, (x + columns + mcu - 1) / mcu);
         }
     }
     if (region.y0 > 0) jpeg_skip_scanlines(&d.info, static_cast<JDIMENSION>(region.y0));

@@ -53,6 +53,8 @@ struct Kernels {
 
     // Decoding: the bits of one MCU of a JPEG; see entropy.hpp. False at the first fault.
     bool (*scan_mcu)(Scan& scan, std::int16_t* const* blocks);
+    // The samples of a block of coefficients, or false; see inverse.hpp. Null where libjpeg's own does as well.
+    bool (*inverse_dct)(const std::int16_t* coefficients, const std::uint16_t* divisors, std::uint8_t* const* rows, std::size_t column);
 
     // Sampling one row of a warp.
     void (*warp_bilinear)(const Picture&, const RowPath&, Border, const float* fill, int count, Planes out);

@@ -1,11 +1,16 @@
 #include "simd_avx512.hpp"
 
+#include "inverse_avx512.hpp"
 #include "kernels.inl"
 
 namespace imagefeed {
 
 const Kernels& avx512_kernels() {
-    static constexpr Kernels table = make_table("avx512");
+    static constexpr Kernels table = [] {
+        Kernels all = make_table("avx512");
+        all.inverse_dct = inverse_dct;
+        return all;
+    }();
     return table;
 }
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <utility>
 #include <vector>
 
 namespace imagefeed {
@@ -39,6 +41,64 @@ int shrunk_size(int size, double factor) {
     return factor > 1.0 ? std::max(1, static_cast<int>(std::lrint(size / factor))) : size;
 }
 
+namespace {
+
+// The first and the last place that a row or column of samples is read at: a sample reads the pixel it falls on or behind
+// and the next one. Places are not computed to the last bit.
+constexpr double kSlack = 0.01;
+int first_read(double place) { return static_cast<int>(std::floor(place - kSlack)); }
+int end_read(double place) { return static_cast<int>(std::floor(place + kSlack)) + 2; }
+
+// Where an affine warp samples the corners of its output, in turn, in pixels from the centre of the first one. Rows are
+// sampled in whole blocks. What else it samples lies between.
+struct Corners {
+    double x[4], y[4];
+};
+
+Corners corners(const Warp& warp) {
+    const double* const m = warp.matrix;
+    const double begin = warp.indexed ? 0.0 : 0.5;
+    const double right = round_up(warp.width, kBlock) - 1 + begin, bottom = warp.height - 1 + begin;
+    // An indexed matrix has rows first.
+    const double *const to_x = warp.indexed ? m + 3 : m, *const to_y = warp.indexed ? m : m + 3;
+    const int of_x = warp.indexed ? 1 : 0, of_y = 1 - of_x;
+    Corners seen;
+    for (int k = 0; k < 4; ++k) {
+        const double u = k == 1 || k == 2 ? right : begin, v = k >= 2 ? bottom : begin;
+        seen.x[k] = to_x[of_x] * u + to_x[of_y] * v + to_x[2] - begin;
+        seen.y[k] = to_y[of_x] * u + to_y[of_y] * v + to_y[2] - begin;
+    }
+    return seen;
+}
+
+struct Span {
+    int begin, end;
+};
+
+// The columns that are read of row `y`.
+Span columns_read(const Corners& seen, int y) {
+    const double above = y - 1 - kSlack, below = y + 1 + kSlack;
+    double low = std::numeric_limits<double>::infinity(), high = -low;
+    for (int k = 0; k < 4; ++k) {
+        const int other = (k + 1) % 4;
+        double x0 = seen.x[k], y0 = seen.y[k], x1 = seen.x[other], y1 = seen.y[other];
+        if (y0 > y1) {
+            std::swap(x0, x1);
+            std::swap(y0, y1);
+        }
+        if (y1 < above || y0 > below) continue;
+        // The part of the edge between the two.
+        const double slope = y1 > y0 ? (x1 - x0) / (y1 - y0) : 0.0;
+        const double from = y0 < above ? x0 + (above - y0) * slope : x0;
+        const double to = y1 > below ? x0 + (below - y0) * slope : x1;
+        low = std::min(low, std::min(from, to));
+        high = std::max(high, std::max(from, to));
+    }
+    return low > high ? Span{0, 0} : Span{first_read(low), end_read(high)};
+}
+
+}  // namespace
+
 Margin border_margin(const Warp& warp, int height, int width) {
     const double* const m = warp.matrix;
     if (warp.interpolation != Interpolation::bilinear) return {};
@@ -48,18 +108,12 @@ Margin border_margin(const Warp& warp, int height, int width) {
         shrink_factors(warp, fx, fy);
         if (shrunk_size(width, fx) != width || shrunk_size(height, fy) != height) return {};
     }
-    // The centres of the output's corners bound what is sampled, and each reads its right and lower neighbour too. Rows
-    // are sampled in whole blocks.
-    const double begin = warp.indexed ? 0.0 : 0.5;
-    const double right = round_up(warp.width, kBlock) - 1 + begin, bottom = warp.height - 1 + begin;
-    // An indexed matrix has rows first.
-    const double *const to_x = warp.indexed ? m + 3 : m, *const to_y = warp.indexed ? m : m + 3;
-    const int of_x = warp.indexed ? 1 : 0, of_y = 1 - of_x;
-    const auto low = [&](const double* row) { return std::min(row[of_x] * begin, row[of_x] * right) + std::min(row[of_y] * begin, row[of_y] * bottom) + row[2] - begin; };
-    const auto high = [&](const double* row) { return std::max(row[of_x] * begin, row[of_x] * right) + std::max(row[of_y] * begin, row[of_y] * bottom) + row[2] - begin; };
-    const auto before = [](double from, int size) { return from < -size || !(from < size) ? -1 : std::max(0, -static_cast<int>(std::floor(from - 0.01))); };
-    const auto after = [](double to, int size) { return to > 2 * size - 3 || !(to > -size) ? -1 : std::max(0, static_cast<int>(std::floor(to + 0.01)) + 2 - size); };
-    const Margin margin{before(low(to_x), width), before(low(to_y), height), after(high(to_x), width), after(high(to_y), height)};
+    const Corners seen = corners(warp);
+    const auto before = [](double from, int size) { return from < -size || !(from < size) ? -1 : std::max(0, -first_read(from)); };
+    const auto after = [](double to, int size) { return to > 2 * size - 3 || !(to > -size) ? -1 : std::max(0, end_read(to) - size); };
+    const auto [left, right] = std::minmax_element(seen.x, seen.x + 4);
+    const auto [top, bottom] = std::minmax_element(seen.y, seen.y + 4);
+    const Margin margin{before(*left, width), before(*top, height), after(*right, width), after(*bottom, height)};
     if (margin.left < 0 || margin.top < 0 || margin.right < 0 || margin.bottom < 0) return {};
     return margin;
 }
@@ -75,37 +129,39 @@ void lay_border(Picture& picture, const Margin& margin, const Warp& warp) {
     if (held.x1 == picture.width) all.x1 += margin.right;
     if (held.y1 == picture.height) all.y1 += margin.bottom;
     auto* const first = const_cast<std::uint8_t*>(picture.data) + (all.y0 - held.y0) * picture.row_stride + 4 * (all.x0 - held.x0);
+    const auto row_of = [&](int y) { return first + (y - all.y0) * picture.row_stride; };
     std::uint8_t outside[4];
     for (int c = 0; c < 4; ++c) outside[c] = border == Border::constant ? static_cast<std::uint8_t>(warp.fill[c]) : 0;
-    const auto row_of = [&](int y) { return first + (y - all.y0) * picture.row_stride; };
     // What each column beside the picture reads, as an offset in its row; the same for all rows.
-    struct Column {
-        std::ptrdiff_t to, from;
-    };
-    std::vector<Column> columns;
+    std::vector<std::ptrdiff_t> from(static_cast<std::size_t>(all.width()));
     for (int x = all.x0; x < all.x1; ++x) {
-        if (x == held.x0) x = held.x1;
-        if (x == all.x1) break;
         const int source = border_index(border, x, picture.width);
-        const std::ptrdiff_t from = source < 0 ? -1 : 4 * (std::clamp(source, held.x0, held.x1 - 1) - all.x0);
-        columns.push_back({4 * (x - all.x0), from});
+        from[static_cast<std::size_t>(x - all.x0)] = source < 0 ? -1 : 4 * (std::clamp(source, held.x0, held.x1 - 1) - all.x0);
     }
-    const bool constant = border == Border::constant;
-    for (int y = held.y0; y < held.y1; ++y) {
-        std::uint8_t* const row = row_of(y);
-        for (const Column& column : columns) std::memcpy(row + column.to, constant ? outside : row + column.from, 4);
-    }
-    const auto fill_row = [&](int y) {
-        const int source = border_index(border, y, picture.height);
-        std::uint8_t* const row = row_of(y);
-        if (source >= 0) {
-            std::memcpy(row, row_of(std::clamp(source, held.y0, held.y1 - 1)), 4 * static_cast<std::size_t>(all.width()));
-            return;
+    const Corners seen = corners(warp);
+    for (int y = all.y0; y < all.y1; ++y) {
+        const Span read = columns_read(seen, y);
+        const int begin = std::max(read.begin, all.x0), end = std::min(read.end, all.x1);
+        const bool inside = y >= held.y0 && y < held.y1;
+        const int source = inside ? y : border_index(border, y, picture.height);
+        std::uint8_t* const to = row_of(y);
+        const std::uint8_t* const row = source < 0 ? nullptr : row_of(std::clamp(source, held.y0, held.y1 - 1));
+        const auto lay = [&](int x0, int x1) {
+            for (int x = x0; x < x1; ++x) {
+                const std::ptrdiff_t at = row == nullptr ? -1 : from[static_cast<std::size_t>(x - all.x0)];
+                std::memcpy(to + 4 * (x - all.x0), at < 0 ? outside : row + at, 4);
+            }
+        };
+        lay(begin, std::min(end, held.x0));
+        const int middle = std::max(begin, held.x0), middle_end = std::min(end, held.x1);
+        if (row == nullptr) {
+            lay(middle, middle_end);
+        } else if (!inside && middle < middle_end) {
+            const std::ptrdiff_t at = 4 * (middle - all.x0);
+            std::memcpy(to + at, row + at, 4 * static_cast<std::size_t>(middle_end - middle));
         }
-        for (int x = 0; x < all.width(); ++x) std::memcpy(row + 4 * x, outside, 4);
-    };
-    for (int y = all.y0; y < held.y0; ++y) fill_row(y);
-    for (int y = held.y1; y < all.y1; ++y) fill_row(y);
+        lay(std::max(begin, held.x1), end);
+    }
     picture.data = first;
     picture.held = all;
 }

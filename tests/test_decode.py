@@ -184,6 +184,17 @@ def test_our_reader_is_not_left_for_sound_files(options) -> None:
     assert outcome(data, region, 1, True) == outcome(data, region, 1, False)
 
 
+@pytest.mark.parametrize("factor", [3, 12, 255])
+def test_coefficients_of_any_size_become_what_libjpeg_makes_of_them(factor) -> None:
+    rng = np.random.default_rng(factor)
+    data = bytearray(saved(rng.integers(0, 2, (40, 56, 3), np.uint8) * 255, quality=100))
+    place = 0
+    while (place := data.find(b"\xff\xdb", place)) >= 0:  # the factors that coefficients were divided by: as if larger
+        data[place + 5 : place + 69] = bytes([factor] * 64)
+        place += 69
+    assert outcome(bytes(data), None, 1, True) == outcome(bytes(data), None, 1, False)
+
+
 def test_a_progressive_file_is_libjpegs_to_read() -> None:
     data = saved(np.zeros((20, 20, 3), np.uint8), progressive=True)
     with pytest.raises(ValueError, match="only libjpeg"):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings, strategies as st
+from hypothesis import assume, example, given, settings, strategies as st
 
 import imagefeed as feed
 from imagefeed import Pipeline, Transform, _native, array_ops
@@ -185,13 +185,17 @@ def gain(steps: tuple[Transform, ...]) -> float:
 
 def compare(steps: tuple[Transform, ...], image: np.ndarray, seed: int) -> None:
     result = planned(steps, image, seed)
+    made = oracles(result, image)
+    if any(one.warp is not None and one.warp.interpolation == "nearest" for one in result.passes[:-1]):
+        # Where each pixel may be taken for itself, what blends them afterwards has too many right answers.
+        assume(all(np.array_equal(one, made[0]) for one in made))
     ours = rendered(result, image, image.shape[2])
     unit = 1.0
     if isinstance(steps[-1], feed.Rescale):
         unit = 1 / 255
     elif isinstance(steps[-1], feed.Normalize):
         unit = 1 / 255 / 0.2
-    off = np.min([abs(ours - theirs) for theirs in oracles(result, image)], axis=0) / unit
+    off = np.min([abs(ours - theirs) for theirs in made], axis=0) / unit
     assert off.max() <= gain(steps) * (TOLERANCE + rounds(result, image))
 
 

@@ -1,0 +1,17 @@
+// What is done here in libjpeg's place while it decodes a file.
+#pragma once
+
+#include "entropy.hpp"
+#include "inverse.hpp"
+
+namespace imagefeed {
+
+// `jpeg_decompress_struct::client_data` points to one.
+struct Takeover {
+    EntropyDecoder entropy;
+    InverseTransform inverse;
+
+    static Takeover& of(j_decompress_ptr info) { return *static_cast<Takeover*>(info->client_data); }
+};
+
+}  // namespace imagefeed
