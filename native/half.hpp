@@ -1,8 +1,11 @@
-// IEEE 754 binary16 from binary32, rounding to nearest even, as the F16C instructions do.
+// Numbers of 16 bits from IEEE 754 binary32, rounding to nearest even: binary16, as the F16C instructions do; and
+// bfloat16, its upper half.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
+
+#include "kernels.hpp"
 
 namespace imagefeed {
 
@@ -26,6 +29,14 @@ inline std::uint16_t to_half(float value) {
     const std::uint32_t rest = mantissa & ((1u << shift) - 1), middle = 1u << (shift - 1);
     const std::uint32_t up = rest > middle || (rest == middle && (half & 1));
     return static_cast<std::uint16_t>(sign | ((static_cast<std::uint32_t>(exponent) << 10) + half + up));
+}
+
+inline BFloat16 to_bfloat16(float value) {
+    std::uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    const bool is_nan = (bits & 0x7FFFFFFFu) > 0x7F800000u;
+    const std::uint32_t rounded = bits + 0x7FFFu + (bits >> 16 & 1u);
+    return static_cast<BFloat16>(is_nan ? bits >> 16 | 0x40u : rounded >> 16);
 }
 
 }  // namespace imagefeed

@@ -12,7 +12,8 @@
 namespace imagefeed {
 
 enum class Border : int { none, constant, replicate, reflect, wrap };
-enum class Dtype : int { uint8, float16, float32 };
+enum class Dtype : int { uint8, float16, float32, bfloat16 };
+enum class BFloat16 : std::uint16_t {};
 
 constexpr int kMaxChannels = 32;
 // Work proceeds in blocks of this many pixels in every table, since rounding depends on the block's origin.

@@ -601,6 +601,9 @@ void store_plane(const float* values, float scale, float bias, Dtype dtype, int 
         case Dtype::float16:
             return in_whole_vectors(count, 1, static_cast<std::uint16_t*>(out),
                                     [&](int i, std::uint16_t* p) { Vec::store_half(p, scaled(values + i, scale, bias)); });
+        case Dtype::bfloat16:
+            return in_whole_vectors(count, 1, static_cast<BFloat16*>(out),
+                                    [&](int i, BFloat16* p) { Vec::store_half(p, scaled(values + i, scale, bias)); });
         case Dtype::uint8:
             return in_whole_vectors(count, 1, static_cast<std::uint8_t*>(out), [&](int i, std::uint8_t* p) {
                 Vec::store_u8(p, to_level(scaled(values + i, scale, bias)));
@@ -621,6 +624,9 @@ void store_rgb(Planes pixels, const float* scale, const float* bias, Dtype dtype
             return in_whole_vectors(count, 3, static_cast<std::uint16_t*>(out), [&](int i, std::uint16_t* p) {
                 Vec::store_rgb_half(p, red(i), green(i), blue(i));
             });
+        case Dtype::bfloat16:
+            return in_whole_vectors(count, 3, static_cast<BFloat16*>(out),
+                                    [&](int i, BFloat16* p) { Vec::store_rgb_half(p, red(i), green(i), blue(i)); });
         case Dtype::uint8:
             return in_whole_vectors(count, 3, static_cast<std::uint8_t*>(out), [&](int i, std::uint8_t* p) {
                 Vec::store_rgb_u8(p, to_level(red(i)), to_level(green(i)), to_level(blue(i)));
@@ -636,7 +642,7 @@ inline void store_three(T* p, F first, F second, F third) {
     } else {
         const F three[3] = {first, second, third};
         for (int k = 0; k < 3; ++k) {
-            if constexpr (std::is_same_v<T, std::uint16_t>) Vec::store_half(p + k * Vec::lanes, three[k]);
+            if constexpr (!std::is_same_v<T, std::uint8_t>) Vec::store_half(p + k * Vec::lanes, three[k]);
             else Vec::store_u8(p + k * Vec::lanes, to_level(three[k]));
         }
     }
@@ -658,6 +664,7 @@ void store_x4(const float* pixels, const float* scale, const float* bias, Dtype 
     switch (dtype) {
         case Dtype::float32: return store_x4_as(pixels, scales, biases, count, static_cast<float*>(out));
         case Dtype::float16: return store_x4_as(pixels, scales, biases, count, static_cast<std::uint16_t*>(out));
+        case Dtype::bfloat16: return store_x4_as(pixels, scales, biases, count, static_cast<BFloat16*>(out));
         case Dtype::uint8: return store_x4_as(pixels, scales, biases, count, static_cast<std::uint8_t*>(out));
     }
 }

@@ -124,7 +124,7 @@ bool reads_levels(const Program& program, std::size_t row) {
     return make_warp(first.warp, row, 1, true, warp).is_ok() && as_move(warp, move);
 }
 
-std::size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::uint8 ? 1 : dtype == Dtype::float16 ? 2 : 4; }
+std::size_t dtype_bytes(Dtype dtype) { return dtype == Dtype::uint8 ? 1 : dtype == Dtype::float32 ? 4 : 2; }
 
 // From one row of a channels-last slot to the next.
 std::size_t slot_row_bytes(const Slot& slot, Dtype dtype) {

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "fixed.hpp"
+#include "kernels.hpp"
 
 namespace imagefeed {
 namespace {
@@ -110,6 +111,14 @@ struct Vec {
     static void store_half(std::uint16_t* p, F v) {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
     }
+    static void store_half(BFloat16* p, F v) {
+        const I bits = _mm256_castps_si256(v), upper = _mm256_srli_epi32(bits, 16);
+        const I even = _mm256_and_si256(upper, _mm256_set1_epi32(1));
+        const I rounded = _mm256_srli_epi32(_mm256_add_epi32(_mm256_add_epi32(bits, _mm256_set1_epi32(0x7FFF)), even), 16);
+        const I nan = _mm256_castps_si256(_mm256_cmp_ps(v, v, _CMP_UNORD_Q));
+        const I chosen = _mm256_blendv_epi8(rounded, _mm256_or_si256(upper, _mm256_set1_epi32(0x40)), nan);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_packus_epi32(_mm256_castsi256_si128(chosen), _mm256_extracti128_si256(chosen, 1)));
+    }
     static void interleave(F r, F g, F b, F& first, F& second, F& third) {
         // Each output takes the right lanes of the rotated inputs; the blends choose among them.
         const F r0 = _mm256_permutevar8x32_ps(r, _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5));
@@ -149,7 +158,8 @@ struct Vec {
     }
     // What was written past the caches is seen by other threads from here on.
     static void publish() { _mm_sfence(); }
-    static void store_rgb_half(std::uint16_t* p, F r, F g, F b) {
+    template <class T>
+    static void store_rgb_half(T* p, F r, F g, F b) {
         F first, second, third;
         interleave(r, g, b, first, second, third);
         store_half(p, first);

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "fixed.hpp"
+#include "kernels.hpp"
 
 namespace imagefeed {
 namespace {
@@ -110,6 +111,13 @@ struct Vec {
     static void store_half(std::uint16_t* p, F v) {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
     }
+    static void store_half(BFloat16* p, F v) {
+        const I bits = _mm512_castps_si512(v), upper = _mm512_srli_epi32(bits, 16);
+        const I even = _mm512_and_si512(upper, _mm512_set1_epi32(1));
+        const I rounded = _mm512_srli_epi32(_mm512_add_epi32(_mm512_add_epi32(bits, _mm512_set1_epi32(0x7FFF)), even), 16);
+        const __mmask16 nan = _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(_mm512_mask_or_epi32(rounded, nan, upper, _mm512_set1_epi32(0x40))));
+    }
     static void interleave(F r, F g, F b, F& first, F& second, F& third) {
         const __m512i rg0 = _mm512_setr_epi32(0, 16, 0, 1, 17, 0, 2, 18, 0, 3, 19, 0, 4, 20, 0, 5);
         const __m512i b0 = _mm512_setr_epi32(0, 1, 16, 3, 4, 17, 6, 7, 18, 9, 10, 19, 12, 13, 20, 15);
@@ -148,7 +156,8 @@ struct Vec {
     }
     // What was written past the caches is seen by other threads from here on.
     static void publish() { _mm_sfence(); }
-    static void store_rgb_half(std::uint16_t* p, F r, F g, F b) {
+    template <class T>
+    static void store_rgb_half(T* p, F r, F g, F b) {
         F first, second, third;
         interleave(r, g, b, first, second, third);
         store_half(p, first);

@@ -91,12 +91,16 @@ struct Vec {
 
     static void store_u8(std::uint8_t* p, I v) { *p = static_cast<std::uint8_t>(v); }
     static void store_half(std::uint16_t* p, F v) { *p = to_half(v); }
+    static void store_half(BFloat16* p, F v) { *p = to_bfloat16(v); }
     static void store_rgb(float* p, F r, F g, F b) { p[0] = r, p[1] = g, p[2] = b; }
     static void store_three(float* p, F first, F second, F third) { p[0] = first, p[1] = second, p[2] = third; }
     // A pixel of four floats without the fourth.
     static void drop_fourth(const float* p, F& first, F& second, F& third) { first = p[0], second = p[1], third = p[2]; }
     static void publish() {}  // plain stores need nothing more
-    static void store_rgb_half(std::uint16_t* p, F r, F g, F b) { p[0] = to_half(r), p[1] = to_half(g), p[2] = to_half(b); }
+    template <class T>
+    static void store_rgb_half(T* p, F r, F g, F b) {
+        store_half(p, r), store_half(p + 1, g), store_half(p + 2, b);
+    }
     static void store_rgb_u8(std::uint8_t* p, I r, I g, I b) {
         p[0] = static_cast<std::uint8_t>(r), p[1] = static_cast<std::uint8_t>(g), p[2] = static_cast<std::uint8_t>(b);
     }

@@ -224,10 +224,39 @@ def test_yolo_reads_a_text_file_for_each_picture(tmp_path) -> None:
     flipped = feed.Pipeline([feed.HorizontalFlip(), feed.Resize((8, 8))])
     _, targets = next(iter(feed.Loader(source, flipped, shuffle=False)))
     assert targets["labels"][0].tolist() == [1, 0]
-    for wrong in ("2 0.5 0.5 0.2 0.4", "1 0.5 0.5 0.2", "1 0.5 1.5 0.2 0.4", "cat 0.5 0.5 0.2 0.4", "1 nan 0 0 0"):
+    rows = feed.yolo(tmp_path / "images", tmp_path / "labels", classes=["cat", "dog"], targets="multi_label")
+    assert rows.targets(every(rows)).batch().tolist() == [[1, 1], [0, 0], [0, 0]]
+    for wrong in (
+        "2 0.5 0.5 0.2 0.4",
+        "1 0.5 0.5 0.2",
+        "1 0 0 1 1 0.5",
+        "1 0 0 1 1 0 1 1",
+        "1 0.5 1.5 0.2 0.4",
+        "cat 0.5 0.5 0.2 0.4",
+        "1 nan 0 0 0",
+    ):
         (tmp_path / "labels" / "b.txt").write_text("0 0.5 0.5 1 1\n" + wrong)
         with pytest.raises(SourceError, match=r"b\.txt, line 2: got .* expected a class number from 0 to 1"):
             feed.yolo(tmp_path / "images", tmp_path / "labels", classes=["cat", "dog"])
+
+
+def test_yolo_reads_outlines(tmp_path) -> None:
+    """Of a picture of 40x20; a smaller thing lies before a larger one."""
+    pictures(tmp_path / "images", "a.png", "b.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_text("1 0 0 0.5 0 0.5 1 0 1\n0 0.25 0 1 0 1 0.25 0.25 0.25\n")
+    folders = tmp_path / "images", tmp_path / "labels"
+    source = feed.yolo(*folders, classes=["cat", "dog"], targets=["boxes", "masks", "semantic"])
+    _, found = next(iter(feed.Loader(source, feed.Pipeline([]), shuffle=False)))
+    assert found["boxes"]["boxes"].tolist() == [[[0.25, 0.5, 0.5, 1], [0.625, 0.125, 0.75, 0.25]], [[0] * 4] * 2]
+    expected = np.zeros((20, 40), np.uint8)
+    expected[:, :20], expected[:5, 10:] = 1, 2
+    assert np.array_equal(found["masks"][0], expected)
+    assert np.array_equal(found["semantic"][0], np.array([0, 2, 1])[expected])
+    assert not found["masks"][1].any()
+    (tmp_path / "labels" / "b.txt").write_text("1 0.5 0.5 1 1\n")
+    with pytest.raises(SourceError, match=r"b\.txt, line 1: is a box, but masks need outlines"):
+        feed.yolo(*folders, classes=["cat", "dog"], targets="masks")
 
 
 THING = """<object><name>{}</name><difficult>1</difficult><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>10</xmax>
@@ -262,6 +291,28 @@ def test_voc_reads_an_xml_file_for_each_picture(tmp_path) -> None:
     (root / "Annotations/a.xml").write_text("<annotation><object></annotation>")
     with pytest.raises(SourceError, match=r"a\.xml: is not as Pascal VOC writes it"):
         feed.voc(root)
+
+
+def test_voc_has_masks(tmp_path) -> None:
+    root = voc_folder(tmp_path, "dog", "person")
+    (root / "ImageSets/Segmentation").mkdir()
+    (root / "ImageSets/Segmentation/train.txt").write_text("a\n")
+    for folder, numbers in (("SegmentationObject", (0, 1, 2, 255)), ("SegmentationClass", (0, 12, 15, 255))):
+        (root / folder).mkdir()
+        image = Image.fromarray(np.repeat(np.array(numbers, np.uint8), 200).reshape(20, 40), "P")
+        image.putpalette([k for k in range(256) for _ in range(3)])
+        image.save(root / folder / "a.png")
+    source = feed.voc(root, targets=["boxes", "masks", "semantic"])
+    assert source.keys(every(source)) == ["a.jpg"]
+    _, found = next(iter(feed.Loader(source, feed.Pipeline([feed.VerticalFlip(probability=1)]))))
+    assert found["masks"][0, ::-5, 0].tolist() == [0, 1, 2, 255]
+    labels = found["boxes"]["labels"][0][found["boxes"]["instance"][0] - 1]  # in the order of the mask's numbers
+    assert found["semantic"][0, ::-5, 0].tolist() == [0, *(labels + 1), 255]
+    (root / "SegmentationClass/a.png").unlink()
+    with pytest.raises(SourceError, match=r"1 of 1 pictures are not in .*SegmentationClass"):
+        feed.voc(root, targets="semantic")
+    with pytest.raises(SourceError, match=r"Segmentation/val\.txt: there is no such list"):
+        feed.voc(root, "val", targets="masks")
 
 
 # ------------------------------------------------------------------------------------------ Hugging Face

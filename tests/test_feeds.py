@@ -118,6 +118,14 @@ def test_torch_may_normalize_on_the_device(loader, expected, layout) -> None:
     assert next(iter(loader().torch(dtype="float16")))[0].dtype == torch.float16
 
 
+def test_torch_takes_bfloat16_as_it_is(loader, expected) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("ml_dtypes")
+    images = next(iter(loader(dtype="bfloat16").torch()))[0]
+    assert images.dtype == torch.bfloat16
+    assert torch.equal(images, torch.from_numpy(expected[0][0]).permute(0, 3, 1, 2).bfloat16())
+
+
 def test_torch_counts_epochs_and_takes_any_structure(loader) -> None:
     pytest.importorskip("torch")
     batches = loader().torch()
@@ -222,6 +230,8 @@ def test_jax_gets_the_same_batches(loader, expected) -> None:
         wanted = expected[0][0] if layout == "nhwc" else expected[0][0].transpose(0, 3, 1, 2)
         assert np.abs(np.asarray(images) - wanted).max() < 0.51 / 57.12
     assert next(iter(loader().jax(dtype="bfloat16")))[0].dtype == "bfloat16"
+    brain = next(iter(loader(dtype="bfloat16").jax()))[0]
+    assert brain.tobytes() == jax.numpy.asarray(expected[0][0]).astype("bfloat16").tobytes()
 
 
 def test_jax_arrays_keep_their_memory(loader, expected) -> None:
@@ -307,6 +317,8 @@ for (images, labels), (wanted, numbers) in zip(dataset, expected, strict=True):
     assert np.array_equal(images.numpy(), wanted) and np.array_equal(labels.numpy(), numbers)
 assert loader.epoch == 1
 assert loader.tf(dtype="bfloat16").element_spec[0].dtype == tf.bfloat16
+brain = feed.Loader(source, pipeline, seed=1, dtype="bfloat16").tf()
+assert np.array_equal(next(iter(brain))[0].numpy(), tf.cast(expected[0][0], tf.bfloat16).numpy())
 endless = feed.Loader(source, pipeline, repeat=True).tf()
 assert endless.cardinality() == tf.data.INFINITE_CARDINALITY
 boxes = feed.Boxes([[[0, 0, 2, 2]], []], labels=[[1], []])

@@ -199,7 +199,11 @@ def test_dtype_and_layout(photographs) -> None:
     np.testing.assert_array_equal(rounded, np.rint(exact).astype(np.uint8))
     half = next(iter(Loader(photographs, levels, dtype="float16")))[0]
     np.testing.assert_array_equal(half, exact.astype(np.float16))
-    for dtype in ("uint8", "float16", "float32"):
+    kinds = pytest.importorskip("ml_dtypes")
+    brain = next(iter(Loader(photographs, levels, dtype="bfloat16")))[0]
+    assert brain.dtype == kinds.bfloat16
+    assert brain.tobytes() == exact.astype(kinds.bfloat16).tobytes()
+    for dtype in ("uint8", "float16", "float32", "bfloat16"):
         pixels, planes = (
             next(iter(Loader(photographs, levels, dtype=dtype, layout=layout)))[0] for layout in ("nhwc", "nchw")
         )
@@ -406,7 +410,7 @@ GOOD = {"source": feed.arrays(np.zeros((3, 4, 4, 3), np.uint8)), "pipeline": Pip
         ({"shuffle": 1}, r"Loader\(shuffle=\): got 1; expected True or False"),
         (
             {"dtype": "float64"},
-            r"Loader\(dtype=\): got 'float64'; expected one of 'uint8', 'float16', 'float32'",
+            r"Loader\(dtype=\): got 'float64'; expected one of 'uint8', 'float16', 'float32', 'bfloat16'",
         ),
         ({"dtype": np.float32}, r"Loader\(dtype=\)"),
         ({"layout": "chw"}, r"Loader\(layout=\): got 'chw'; expected one of 'nhwc', 'nchw'"),

@@ -15,7 +15,7 @@ from imagefeed import _native
 
 INTERPOLATIONS = {"nearest": 0, "box": 1, "bilinear": 2, "hamming": 3, "bicubic": 4, "lanczos": 5}
 BORDERS = {"none": 0, "constant": 1, "replicate": 2, "reflect": 3, "wrap": 4}
-DTYPES = {"uint8": 0, "float16": 1, "float32": 2}
+DTYPES = {"uint8": 0, "float16": 1, "float32": 2, "bfloat16": 3}
 LAYOUTS = {"nhwc": 0, "nchw": 1}
 SIMD = ("portable", "avx2", "avx512")
 
@@ -72,7 +72,7 @@ class Draw:
         height, width = self.size or image.shape[:2]
         channels = image.shape[2]
         shape = (height, width, channels) if self.layout == "nhwc" else (channels, height, width)
-        out = np.full((1, *shape), 77, self.dtype)
+        out = np.full((1, *shape), 77, "uint16" if self.dtype == "bfloat16" else self.dtype)
         pool = _native.Pool(1)  # held: a pool that goes away drops its jobs
         job = pool.render(records, self.program, 0, out)
         while not job.wait(1000):
@@ -211,6 +211,25 @@ def test_float16_is_numpys(simd) -> None:
         )
 
 
+@pytest.mark.parametrize("simd", SIMD)
+def test_bfloat16_is_that_of_ml_dtypes(simd) -> None:
+    kinds = pytest.importorskip("ml_dtypes")
+    if not _native.select_simd(simd):
+        pytest.skip(f"this processor or build has no {simd} kernels")
+    upper = np.arange(2**16, dtype=np.uint32) << 16
+    lower = np.array([0, 1, 0x7FFF, 0x8000, 0x8001, 0xFFFF], np.uint32)
+    values = (upper[:, None] | lower).ravel().view(np.float32)
+    values = values[np.isfinite(values)]
+    expected = values.astype(kinds.bfloat16).view(np.uint16)
+    for channels in (1, 3, 4):
+        image = np.repeat(values[None, :, None], channels, axis=2)
+        ours = Draw().store("bfloat16", bias=(-0.0,)).on(image)[0]
+        np.testing.assert_array_equal(ours.view(np.uint16), np.repeat(expected[:, None], channels, 1))
+    for odd in (np.nan, np.inf, -np.inf):
+        ours = Draw().store("bfloat16").on(np.full((1, 40, 1), odd, np.float32))[0]
+        np.testing.assert_array_equal(ours.view(kinds.bfloat16).astype(np.float32), np.full((40, 1), odd, np.float32))
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 7])
 @pytest.mark.parametrize("simd", SIMD)
 def test_levels_are_rounded_half_to_even_and_clipped(simd, channels) -> None:
@@ -236,7 +255,10 @@ def test_planes_are_the_transposed_pixels(dtype, channels) -> None:
         expected = image * np.array(scale, np.float32) + np.array(bias, np.float32)
         if dtype == "uint8":
             expected = np.clip(np.rint(expected), 0, 255)
-        np.testing.assert_allclose(pixels, expected, rtol=1e-3 if dtype == "float16" else 1e-6, atol=1e-4)
+        if dtype == "bfloat16":
+            pixels = (pixels.astype(np.uint32) << 16).view(np.float32)
+        near = {"float16": 1e-3, "bfloat16": 5e-3}.get(dtype, 1e-6)
+        np.testing.assert_allclose(pixels, expected, rtol=near, atol=1e-4)
 
 
 # ------------------------------------------------------------------------------------------ instruction sets

@@ -30,7 +30,7 @@ from imagefeed.plan import Plan, partners, plan
 from imagefeed.program import PLAIN, program, store
 from imagefeed.sources import Source
 from imagefeed.targets import Targets
-from imagefeed.types import Dtype, Layout
+from imagefeed.types import Dtype, Layout, numpy_dtype
 from imagefeed.waiting import spread, wait
 
 if TYPE_CHECKING:
@@ -48,11 +48,6 @@ PLANNED_TOGETHER = 1024
 HELD_TOGETHER = 16 << 20
 _PLAN_FAULT = 4
 _DAMAGED_FAULT = 5
-_NUMPY_DTYPES: dict[Dtype, type[np.generic]] = {
-    "uint8": np.uint8,
-    "float16": np.float16,
-    "float32": np.float32,
-}
 
 
 class Memory(Protocol):
@@ -236,10 +231,12 @@ class Engine:
         made: list[tuple[str, NDArray[Any], _native.Job]] = []
         for part in final.parts:
             shape = (*size, part.channels) if part.layout == "nhwc" else (part.channels, *size)
-            dtype = np.dtype(_NUMPY_DTYPES[part.dtype])
+            dtype = numpy_dtype(part.dtype)
             memory = self.memory.take(count * int(np.prod(shape)) * dtype.itemsize)
-            array = memory.view(dtype).reshape(count, *shape)
-            made.append((part.name, array, self.pool.render(part.records, part.program, first, array)))
+            plain = np.uint16 if part.dtype == "bfloat16" else dtype  # what the native core has a name for
+            array = memory.view(plain).reshape(count, *shape)
+            job = self.pool.render(part.records, part.program, first, array)
+            made.append((part.name, array.view(dtype), job))
         return [
             Rendering(
                 final.group,

@@ -68,8 +68,8 @@ class Loader(Feeding):
         sampling: How often each record is drawn in relation to the others: one number for each, or "balanced" for
             every class as often. An epoch then has as many records as without, and some of them more than once, each
             time with other draws. Over many epochs the shares are exact; within one they are off by two at most.
-        dtype: "uint8", "float16" or "float32"; by default float32 where the pipeline ends in Rescale or Normalize,
-            and else uint8.
+        dtype: "uint8", "float16", "float32" or "bfloat16" (a dtype of ml_dtypes, which JAX and TensorFlow bring); by
+            default float32 where the pipeline ends in Rescale or Normalize, and else uint8.
         layout: "nhwc" (channels last) or "nchw".
         as_dict: Whether batches are dicts: "image"; "target", or the names of several targets; "weight" where records
             have weights. By default they are tuples (images, targets), and (images, targets, weights) where records

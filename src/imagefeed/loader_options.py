@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,7 @@ class Options:
         if self.shuffle is not None:
             check_bool("Loader(shuffle=)", self.shuffle)
         if self.dtype is not None:
-            check_choice("Loader(dtype=)", self.dtype, ("uint8", "float16", "float32"))
+            check_choice("Loader(dtype=)", self.dtype, get_args(Dtype))
         check_choice("Loader(layout=)", self.layout, ("nhwc", "nchw"))
         check_choice("Loader(on_error=)", self.on_error, ("raise", "skip", "replace"))
         check_number("Loader(max_bad=)", self.max_bad, 0, 1)

@@ -30,7 +30,7 @@ from imagefeed.types import Dtype, Layout
 _INTERPOLATIONS = {None: 0, "nearest": 0, "box": 1, "bilinear": 2, "hamming": 3, "bicubic": 4, "lanczos": 5}
 _BORDERS = {None: 0, "constant": 1, "replicate": 2, "reflect": 3, "wrap": 4}
 _NOISES: dict[NoiseKind, int] = {"gaussian": 0, "poisson": 1, "impulse": 2}
-_DTYPES: dict[Dtype, int] = {"uint8": 0, "float16": 1, "float32": 2}
+_DTYPES: dict[Dtype, int] = {"uint8": 0, "float16": 1, "float32": 2, "bfloat16": 3}
 _LAYOUTS: dict[Layout, int] = {"nhwc": 0, "nchw": 1}
 
 PLAIN = Pass(None, ())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any, Literal, TypeAlias
+
+import numpy as np
 
 Size: TypeAlias = tuple[int, int]
 """(height, width) in pixels."""
@@ -16,7 +19,7 @@ Sampling: TypeAlias = Literal["nearest", "bilinear"]
 
 Border: TypeAlias = Literal["constant", "replicate", "reflect", "wrap"]
 Fit: TypeAlias = Literal["stretch", "cover", "contain"]
-Dtype: TypeAlias = Literal["uint8", "float16", "float32"]
+Dtype: TypeAlias = Literal["uint8", "float16", "float32", "bfloat16"]
 Layout: TypeAlias = Literal["nhwc", "nchw"]
 Order: TypeAlias = Literal["rgb", "bgr"]
 
@@ -25,3 +28,12 @@ Array: TypeAlias = Any
 
 Namespace: TypeAlias = Any
 """An array API namespace: numpy, array_api_compat.torch, jax.numpy."""
+
+
+def numpy_dtype(dtype: Dtype) -> np.dtype[Any]:
+    """The dtype of NumPy's arrays with this name.
+
+    Raises:
+        ModuleNotFoundError: It is bfloat16, and ml_dtypes is not installed.
+    """
+    return np.dtype(import_module("ml_dtypes").bfloat16 if dtype == "bfloat16" else dtype)

@@ -106,4 +106,7 @@ def _uploaded(loader: Batches, form: _Form) -> Iterator[Any]:
 
 def tensor(array: NDArray[Any]) -> Any:
     """The tensor of an array, in the same memory: as long as it lives, the loader uses that for nothing else."""
-    return torch.from_numpy(array if array.flags.writeable else np.array(array))
+    writable = array if array.flags.writeable else np.array(array)
+    if array.dtype.name == "bfloat16":  # which torch does not take from NumPy
+        return torch.from_numpy(writable.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(writable)

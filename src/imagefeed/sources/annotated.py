@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,11 @@ def rows_of_classes(owner: Ints, labels: Ints, count: int, classes: int) -> Mult
     return MultiLabel(rows)
 
 
+def instances(counts: Ints) -> Ints:
+    """Numbers from 1 for the things in each picture, int64 (things,)."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+
+
 def numbers_of_things(counts: Ints, where: str) -> Ints:
     """The number of each thing in its picture, from 1, int64 (things,), of pictures with so many things.
 
@@ -73,7 +78,7 @@ def numbers_of_things(counts: Ints, where: str) -> Ints:
     """
     if counts.max(initial=0) > MOST_THINGS:
         raise SourceError(f"{where}: a picture has {counts.max()} things, but a mask can number {MOST_THINGS} of them")
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+    return instances(counts)
 
 
 def numbers_of_classes(labels: Ints, where: str) -> Ints:
@@ -87,18 +92,18 @@ def numbers_of_classes(labels: Ints, where: str) -> Ints:
     return labels + 1
 
 
-def wanted_targets(where: str, targets: T | Sequence[T], known: Sequence[T]) -> list[T]:
+def wanted_targets(where: str, targets: str | Sequence[str], known: Sequence[T]) -> list[T]:
     """The names of the targets that are asked for, checked.
 
     Raises:
         SpecError: One is unknown or comes twice, or there are none.
     """
-    several: list[T] = [cast("T", targets)] if isinstance(targets, str) else list(targets)
+    several: list[Any] = [targets] if isinstance(targets, str) else list(targets)
     for one in several:
         check_choice(where, one, known)
     if not several or len(set(several)) < len(several):
         raise fail(where, targets, "expected one of them, or several, each once")
-    return several
+    return [known[known.index(one)] for one in several]
 
 
 def together(targets: str | Sequence[str], made: dict[str, TargetLike]) -> Targets:

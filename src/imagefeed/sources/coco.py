@@ -16,6 +16,7 @@ from imagefeed.checks import check_bool, check_choice, fail
 from imagefeed.decode import Color
 from imagefeed.errors import SourceError
 from imagefeed.sources.annotated import (
+    instances,
     numbers_of_classes,
     numbers_of_things,
     pictures_in,
@@ -203,7 +204,7 @@ def _boxes(found: Found) -> Boxes:
         "area": np.array(found.each("area"), np.float32),
         "iscrowd": np.array([one.get("iscrowd", 0) for one in found.things], np.int64),
         "id": np.array(found.each("id"), np.int64),
-        "instance": np.arange(len(found.things)) - np.repeat(np.cumsum(found.counts) - found.counts, found.counts) + 1,
+        "instance": instances(found.counts),
     }
     values = _table(found.each("bbox"), 4, found.where)
     return Boxes(values, labels=found.labels, attributes=extra, counts=found.counts, format="xywh")
@@ -252,8 +253,7 @@ def _captions(found: Found) -> NDArray[np.str_]:
     texts, counts = found.each("caption"), found.counts
     longest = max(map(len, texts), default=1)
     rows = np.zeros((len(counts), max(1, int(counts.max()))), f"<U{longest}")
-    column = np.arange(len(texts)) - np.repeat(np.cumsum(counts) - counts, counts)
-    rows[found.owner, column] = texts
+    rows[found.owner, instances(counts) - 1] = texts
     return rows
 
 
