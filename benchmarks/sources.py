@@ -25,8 +25,8 @@ from PIL import Image
 import imagefeed as feed
 
 PIPELINE = feed.Pipeline([feed.RandomResizedCrop((224, 224)), feed.HorizontalFlip(), feed.Rescale(1 / 255)])
-LEAST = {"table": 0.95, "parquet": 1.0, "shards": 1.0, "coco": 0.95, "hub": 0.95, "file_urls": 0.0}
-"""What each is to reach, as a share of the folder's rate. Remote files pay for their protocol: no promise."""
+LEAST = {"table": 0.95, "parquet": 1.0, "shards": 1.0, "coco": 0.95, "hub": 0.95, "file_urls": 0.95}
+"""What each is to reach, as a share of the folder's rate. What is fetched from afar has no place here."""
 
 
 def sources(photos: Path, scratch: Path) -> dict[str, feed.Source]:

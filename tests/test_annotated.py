@@ -33,60 +33,57 @@ def pictures(root: Path, *names: str) -> Path:
 # ------------------------------------------------------------------------------------------ all sources
 
 
-def test_the_same_data_from_any_source_gives_the_same_batches(data, tmp_path) -> None:
-    """A folder, a table, a tar file, COCO, a data set of Hugging Face; and arrays, of decoded pictures."""
+def sources_of(files: list[Path], names: list[str], root: Path, scratch: Path) -> dict[str, feed.Source]:
+    """The same pictures, of the classes cats and dogs, as every kind of source that can hold stored files."""
     pandas, datasets = pytest.importorskip("pandas"), pytest.importorskip("datasets")
-    folder = feed.folder(data("cats_dogs/validation")).subset(range(0, 300, 15))
-    files = [Path(file) for file in folder.files]
-    names = [folder.classes[k] for k in folder.labels]
+    scratch.mkdir()
     frame = pandas.DataFrame({"image": list(map(str, files)), "kind": names})
-    with tarfile.open(tmp_path / "all.tar", "w") as tar:
+    with tarfile.open(scratch / "all.tar", "w") as tar:
         for k, (file, name) in enumerate(zip(files, names, strict=True)):
-            tar.add(file, f"{k:03d}.jpg")
+            tar.add(file, f"{k:03d}{file.suffix}")
             member = tarfile.TarInfo(f"{k:03d}.cls")
             member.size = len(name)
             tar.addfile(member, io.BytesIO(name.encode()))
-    (tmp_path / "coco.json").write_text(
-        json.dumps(
-            {
-                "images": [{"id": 7 * k, "file_name": f"{f.parent.name}/{f.name}"} for k, f in enumerate(files)],
-                "annotations": [
-                    {"image_id": 7 * k, "category_id": 5 + (n == "dogs"), "id": k} for k, n in enumerate(names)
-                ],
-                "categories": [{"id": 5, "name": "cats"}, {"id": 6, "name": "dogs"}],
-            }
-        )
-    )
+    said = {
+        "images": [{"id": 7 * k, "file_name": file.relative_to(root).as_posix()} for k, file in enumerate(files)],
+        "annotations": [{"image_id": 7 * k, "category_id": 5 + (n == "dogs"), "id": k} for k, n in enumerate(names)],
+        "categories": [{"id": 5, "name": "cats"}, {"id": 6, "name": "dogs"}],
+    }
+    (scratch / "coco.json").write_text(json.dumps(said))
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cats", "dogs"])})
     records = {"image": [{"bytes": file.read_bytes(), "path": None} for file in files], "label": names}
-    sources = {
+    return {
         "table": feed.table(frame, label="kind"),
         "bytes": feed.table(frame.assign(image=[file.read_bytes() for file in files]), label="kind"),
-        "shards": feed.shards(tmp_path / "all.tar"),
+        "urls": feed.table(frame.assign(image=[f"file://{file}" for file in files]), label="kind"),
+        "shards": feed.shards(scratch / "all.tar"),
         "hub": feed.hub(datasets.Dataset.from_dict(records, features=features), label="label"),
-        "coco": feed.coco(tmp_path / "coco.json", data("cats_dogs/validation"), targets="multi_label"),
+        "coco": feed.coco(scratch / "coco.json", root, targets="multi_label"),
     }
-    for name, source in sources.items():
-        assert source.classes == ("cats", "dogs"), name
-        wanted = feed.Loader(folder, PIPELINE, batch_size=8, seed=3)
-        found = feed.Loader(source, PIPELINE, batch_size=8, seed=3)
-        for (images, labels), (same, numbers) in zip(wanted, found, strict=True):
-            assert images.tobytes() == same.tobytes(), name
-            assert labels.tolist() == (numbers.argmax(1) if name == "coco" else numbers).tolist(), name
-            assert name == "coco" or labels.dtype == numbers.dtype
-    # Arrays hold pixels of one size: the same pictures as a folder of PNGs.
-    pixels = np.stack([feed.render(file, feed.Pipeline([feed.Resize((40, 50))]))[0] for file in files])
+
+
+def test_the_same_data_from_any_source_gives_the_same_batches(data, tmp_path) -> None:
+    """Photographs as they are stored; and decoded ones, which arrays can hold too, stored without loss."""
+    place = data("cats_dogs/validation")
+    photos = feed.folder(place).subset(range(0, 300, 15))
+    files, names = [Path(file) for file in photos.files], [photos.classes[k] for k in photos.labels]
+    pixels = feed.render(files, feed.Pipeline([feed.Resize((40, 50))]))
     for k, (picture, name) in enumerate(zip(pixels, names, strict=True)):
         (tmp_path / "png" / name).mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(tmp_path / "png" / name / f"{k:03d}.png")
-    array = feed.arrays(pixels, folder.labels, classes=folder.classes)
-    for one, other in zip(
-        feed.Loader(feed.folder(tmp_path / "png"), PIPELINE, batch_size=8, seed=3),
-        feed.Loader(array, PIPELINE, batch_size=8, seed=3),
-        strict=True,
-    ):
-        assert one[0].tobytes() == other[0].tobytes()
-        assert one[1].tolist() == other[1].tolist()
+    stored = feed.folder(tmp_path / "png")
+    as_jpeg = sources_of(files, names, place, tmp_path / "jpeg")
+    as_png = sources_of([Path(file) for file in stored.files], names, tmp_path / "png", tmp_path / "other")
+    as_png["arrays"] = feed.arrays(pixels, stored.labels, classes=stored.classes)
+    for folder, sources in ((photos, as_jpeg), (stored, as_png)):
+        wanted = list(feed.Loader(folder, PIPELINE, batch_size=8, seed=3))
+        for name, source in sources.items():
+            assert source.classes == ("cats", "dogs"), name
+            found = feed.Loader(source, PIPELINE, batch_size=8, seed=3)
+            for (images, labels), (same, numbers) in zip(wanted, found, strict=True):
+                assert images.tobytes() == same.tobytes(), name
+                assert labels.tolist() == (numbers.argmax(1) if name == "coco" else numbers).tolist(), name
+                assert name == "coco" or labels.dtype == numbers.dtype
 
 
 def test_records_of_one_tar_file_are_not_confused_by_a_cache(tmp_path) -> None:

@@ -1,5 +1,6 @@
 """Tables: what columns become, and what is refused."""
 
+import importlib
 import math
 import pickle
 from pathlib import Path
@@ -221,6 +222,25 @@ def test_pictures_may_be_far_away(photos) -> None:
             images, labels = next(iter(feed.Loader(part, PIPELINE, shuffle=False)))
             assert images[:, 0, 0, 0].tolist() == [0, 60, 120, 180]
             assert labels.tolist() == [2, 1, 2, 0]
+
+
+def test_urls_of_this_machine_are_paths(photos, monkeypatch) -> None:
+    """Read by the native threads, among others that are fetched; and known again by a cache when they change."""
+    fsspec, pandas = pytest.importorskip("fsspec"), pytest.importorskip("pandas")
+    fsspec.filesystem("memory").pipe("/far/1.png", (photos / "1.png").read_bytes())
+    urls = [(photos / "0.png").as_uri(), "memory://far/1.png", f"local://{photos}/2.png", f"file://{photos}/3.png"]
+    source = feed.table(pandas.DataFrame({"image": urls}))
+    fetched = []
+    whole = importlib.import_module("imagefeed.sources.remote")._fetch
+    monkeypatch.setattr("imagefeed.sources.remote._fetch", lambda url: fetched.append(url) or whole(url))
+    images = next(iter(feed.Loader(source, PIPELINE, shuffle=False)))
+    assert images[:, 0, 0, 0].tolist() == [0, 60, 120, 180]
+    assert fetched == urls[1:2]
+    folder = feed.table(pandas.DataFrame({"image": ["0.png", "2.png", "3.png"]}), root=photos)
+    assert source.identities(np.array([0, 2, 3])) == folder.identities(every(folder))
+    gone = feed.table(pandas.DataFrame({"image": [f"file://{photos}/9.png"]}))
+    with pytest.raises(feed.DecodeError, match=r"9\.png: No such file"):
+        next(iter(feed.Loader(gone, PIPELINE)))
 
 
 def test_a_file_that_is_not_there_is_an_error_of_its_record(photos) -> None:

@@ -30,8 +30,9 @@ def is_url(text: str | bytes) -> bool:
 class UrlPictures(Pictures):
     """A URL for each picture, of any kind that fsspec knows: https, s3, gs, hf, memory, file, zip::…
 
-    The files of a `read_ahead` are fetched at once, many at a time; `stage` waits for what it needs. What was fetched
-    and then not wanted (an epoch was broken off) is forgotten some batches later.
+    What lies in this machine's own file system (file, local) is read by the native threads, as a folder's files are.
+    Of all else, the files of a `read_ahead` are fetched at once, many at a time; `stage` waits for what it needs. What
+    was fetched and then not wanted (an epoch was broken off) is forgotten some batches later.
 
     Args:
         urls: The URLs.
@@ -55,7 +56,8 @@ class UrlPictures(Pictures):
         with self._lock:
             self._calls += 1
             for row in rows:
-                self._ask(row)
+                if _local(self.urls[row]) is None:
+                    self._ask(row)
             for row, (call, future) in list(self._coming.items()):
                 if call >= self._calls - _REMEMBERED:
                     break  # the others were asked for later
@@ -64,17 +66,19 @@ class UrlPictures(Pictures):
 
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
         rows: list[int] = indices.tolist()
+        paths = [_local(url) or "" for url in self.urls.take(indices)]
+        far = [(place, row) for place, row in enumerate(rows) if not paths[place]]
         with self._lock:
-            coming = {row: self._ask(row) for row in rows}
+            coming = {row: self._ask(row) for _, row in far}
             for row in coming:
                 del self._coming[row]
-        for place, row in enumerate(rows):
+        for place, row in far:
             content = coming[row].result()
             if isinstance(content, Failure):
                 records.set_fault(place, content.message)
             else:
                 records.set_bytes(place, content)
-        return ()
+        return paths
 
     def _ask(self, row: int) -> Future[bytes | Failure]:
         if row not in self._coming:
@@ -95,6 +99,14 @@ class Failure:
     """Why a file could not be had. A value, not an exception: it belongs to whoever wants the picture."""
 
     message: str
+
+
+def _local(url: str) -> str | None:
+    """The path of a file in this machine's own file system; None for one that is somewhere else."""
+    if not url.startswith(("file://", "local://")) or "::" in url:
+        return None
+    core: Any = import_module("fsspec.core")  # has no types
+    return core.strip_protocol(url)
 
 
 def _fetch(url: str) -> bytes | Failure:
