@@ -101,6 +101,26 @@ def test_samples_come_through_a_pipe_and_from_a_url(files) -> None:
     assert [one.wait(10) for one in running] == [0]
 
 
+def test_what_a_hostile_stream_holds_is_refused(tmp_path) -> None:
+    """The same rules as for `shards`; names are never places."""
+    for member, message in (
+        (tarfile.TarInfo("../1.png"), r"'\.\./1\.png' has a name that leads out"),
+        (tarfile.TarInfo("/etc/1.png"), "'/etc/1.png' has a name that leads out"),
+        (tarfile.TarInfo("1.png"), "'1.png' is a symbolic link; shards hold plain files only"),
+        (tarfile.TarInfo("2.png"), "'2.png' is a device"),
+    ):
+        member.type = {"1.png": tarfile.SYMTYPE, "2.png": tarfile.CHRTYPE}.get(member.name, tarfile.REGTYPE)
+        with tarfile.open(tmp_path / "a.tar", "w") as opened:
+            opened.addfile(member)
+        with pytest.raises(SourceError, match=message):
+            list(loader([tmp_path / "a.tar"]))
+    unlabeled = tmp_path / "b.tar"
+    with tarfile.open(unlabeled, "w") as opened:
+        opened.addfile(tarfile.TarInfo("1.png"))
+    with pytest.raises(SourceError, match="sample '1' has no member with the suffix 'cls'"):
+        list(loader([unlabeled]))
+
+
 def test_an_epoch_may_be_broken_off(files) -> None:
     one = loader(files)
     for _ in one:

@@ -184,6 +184,27 @@ def test_tables_that_are_not_right_say_why(photos, columns, arguments, message) 
         feed.table(polars.DataFrame(data, strict=False), root=photos, **arguments)
 
 
+def test_a_picture_in_several_rows_is_several_records(photos) -> None:
+    """The rule for keys that come twice: a row is a record with its own draws; a hashed split keeps them together."""
+    polars = pytest.importorskip("polars")
+    source = feed.table(
+        polars.DataFrame({"image": ["0.png", "1.png"] * 20, "kind": [0, 1] * 20}), label="kind", root=photos
+    )
+    assert (len(source), source.class_counts) == (40, {"0": 20, "1": 20})
+    dimmed = feed.Loader(source, feed.Pipeline([feed.Brightness(factor=(0.2, 0.9))]), batch_size=40, seed=1)
+    pictures = next(iter(dimmed))[0]
+    assert len({one.tobytes() for one in pictures}) > 2
+    for seed in range(8):
+        try:
+            train, val = source.split(by="hash", validation=0.5, seed=seed)
+        except SourceError:
+            continue  # both keys on one side
+        assert not set(train.keys(every(train))) & set(val.keys(every(val)))
+        break
+    else:
+        raise AssertionError("no seed parts two keys")
+
+
 def test_files_that_are_no_tables_say_so(tmp_path) -> None:
     pytest.importorskip("polars")
     for name, data, message in (

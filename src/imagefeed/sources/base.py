@@ -104,6 +104,16 @@ class Source(ABC):
         return source_html(self)
 
     @property
+    def files(self) -> list[str]:
+        """The name of every record: its path, where it is a file."""
+        return self.names(np.arange(len(self)))
+
+    @property
+    def labels(self) -> Ints | None:
+        """The class number of every record, int64 (n,); None where records have none."""
+        return self.class_indices(np.arange(len(self)))
+
+    @property
     def channels(self) -> int:
         """How many channels the pictures have."""
         return 3 if self.color == "rgb" else 1

@@ -142,16 +142,6 @@ class Folder(Source):
     def __repr__(self) -> str:
         return f"Folder({self.root.name!r}, {self._summary()})"
 
-    @property
-    def files(self) -> list[str]:
-        """The path of every record."""
-        return self.names(np.arange(len(self)))
-
-    @property
-    def labels(self) -> Ints | None:
-        """The class number of every record, int64 (n,)."""
-        return self.class_indices(np.arange(len(self)))
-
     def names(self, indices: Ints) -> list[str]:
         classes: list[int] = self._class_of(indices).tolist()
         prefixes = [self._prefixes[k] for k in classes]

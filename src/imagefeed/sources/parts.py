@@ -54,16 +54,6 @@ class Subset(Source):
     def class_indices(self, indices: Ints) -> Ints | None:
         return self.source.class_indices(self.indices[indices])
 
-    @property
-    def files(self) -> list[str]:
-        """The name of every record: its path, where it is a file."""
-        return self.names(np.arange(len(self)))
-
-    @property
-    def labels(self) -> Ints | None:
-        """The class number of every record, int64 (n,)."""
-        return self.class_indices(np.arange(len(self)))
-
 
 class Relabeled(Subset):
     """The records of another source with other classes."""
