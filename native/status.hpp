@@ -1,4 +1,4 @@
-// What went wrong with one record. Native code below module.cpp reports by value: a bad file is an
+// What went wrong with one record. Native code below the bindings reports by value: a bad file is an
 // ordinary outcome of reading a data set, and the other records of the batch go on.
 #pragma once
 

@@ -1,0 +1,117 @@
+// Functions: random numbers, one picture, checksums.
+#include "bind.hpp"
+#include "jpeg.hpp"
+#include "parent.hpp"
+#include "random.hpp"
+#include "sealed.hpp"
+
+namespace imagefeed {
+namespace {
+
+nb::object jpeg_header(nb::bytes bytes) {
+    JpegDecoder decoder;
+    JpegHeader header;
+    const Status status = decoder.read_header(static_cast<const std::uint8_t*>(bytes.data()), bytes.size(), header);
+    if (!status.is_ok()) throw nb::value_error(status.message.c_str());
+    nb::dict out;
+    out["width"] = header.width;
+    out["height"] = header.height;
+    out["components"] = header.components;
+    out["orientation"] = header.orientation;
+    out["supported"] = header.supported;
+    out["complete"] = header.complete;
+    return out;
+}
+
+// The pixels that are held, as four bytes each (or one), and where they begin.
+std::tuple<nb::ndarray<nb::numpy, std::uint8_t>, int, int> decode_jpeg(nb::bytes bytes, std::optional<std::tuple<int, int, int, int>> region,
+                                                                      int denominator, bool color, std::optional<bool> ours) {
+    const BitReader reader = !ours ? BitReader::best : *ours ? BitReader::ours : BitReader::libjpeg;
+    JpegDecoder decoder;
+    Buffer memory;
+    Picture picture;
+    Region wanted{0, 0, 1 << 30, 1 << 30};
+    if (region) wanted = {std::get<1>(*region), std::get<0>(*region), std::get<3>(*region), std::get<2>(*region)};
+    const auto* const data = static_cast<const std::uint8_t*>(bytes.data());
+    const std::size_t size = bytes.size();
+    Status status;
+    {
+        const nb::gil_scoped_release unlocked;
+        status = decoder.decode(data, size, wanted, denominator, color, Margin{}, memory, picture, reader);
+    }
+    if (!status.is_ok()) throw nb::value_error(status.message.c_str());
+    std::uint8_t* out;
+    const auto height = static_cast<std::size_t>(picture.held.height()), width = static_cast<std::size_t>(picture.held.width());
+    auto array = new_array<std::uint8_t>({height, width, color ? std::size_t{4} : std::size_t{1}}, out);
+    std::memcpy(out, picture.data, height * width * (color ? 4 : 1));
+    return {array, picture.held.y0, picture.held.x0};
+}
+
+// Fills polygons, one over the other, in the caller's array (height, width).
+void fill_polygons(nb::ndarray<std::uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu> out,
+                   nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu> points, Array<std::int64_t, 1> ends,
+                   Array<std::uint8_t, 1> numbers) {
+    constexpr std::size_t kMost = 1 << 30;
+    if (out.shape(0) > kMost || out.shape(1) > kMost) throw nb::value_error("the picture is too large");
+    if (points.shape(1) != 2) throw nb::value_error("points have an x and a y");
+    if (numbers.shape(0) != ends.shape(0)) throw nb::value_error("one number for every polygon is expected");
+    std::int64_t begin = 0;
+    for (std::size_t k = 0; k < ends.shape(0); begin = ends(k++))
+        if (ends(k) < begin || static_cast<std::size_t>(ends(k)) > points.shape(0)) throw nb::value_error("ends must rise, up to the number of points");
+    for (std::size_t k = 0; k < points.shape(0) * 2; ++k)
+        if (!std::isfinite(points.data()[k])) throw nb::value_error("a point is not finite");
+    const nb::gil_scoped_release unlocked;
+    PolygonFiller filler;
+    begin = 0;
+    for (std::size_t k = 0; k < ends.shape(0); begin = ends(k++)) {
+        filler.fill(out.data(), static_cast<int>(out.shape(0)), static_cast<int>(out.shape(1)), points.data() + 2 * begin,
+                    static_cast<std::size_t>(ends(k) - begin), numbers(k));
+    }
+}
+
+}  // namespace
+
+void bind_functions(nb::module_& m) {
+    m.def("uniform", [](std::uint64_t seed, std::uint64_t epoch, std::uint64_t step, Array<std::int64_t, 1> records, std::size_t count) {
+        double* data;
+        auto out = new_array<double>({records.shape(0), count}, data);
+        fill_uniform({seed, epoch}, step, records.data(), records.shape(0), count, data);
+        return out;
+    }, "seed"_a, "epoch"_a, "step"_a, "records"_a, "count"_a);
+    m.def("shuffled", [](Array<std::int64_t, 1> positions, std::int64_t count, Array<std::uint64_t, 1> keys) {
+        if (count < 1 || count > std::int64_t{1} << 62) throw nb::value_error("count must be from 1 to 2**62");
+        for (std::size_t k = 0; k < positions.shape(0); ++k)
+            if (positions.data()[k] < 0 || positions.data()[k] >= count) throw nb::value_error("positions must be below count");
+        std::int64_t* data;
+        auto out = new_array<std::int64_t>({positions.shape(0)}, data);
+        shuffle(positions.data(), positions.shape(0), static_cast<std::uint64_t>(count), keys.data(), keys.shape(0), data);
+        return out;
+    }, "positions"_a, "count"_a, "keys"_a);
+    m.def("uniform_steps", [](std::uint64_t seed, std::uint64_t epoch, Array<std::int64_t, 1> steps, Array<std::int64_t, 1> counts, Array<std::int64_t, 1> records) {
+        if (steps.shape(0) != counts.shape(0)) throw nb::value_error("one count for every step is expected");
+        std::size_t total = 0;
+        for (std::size_t k = 0; k < counts.shape(0); ++k) {
+            if (counts(k) < 0) throw nb::value_error("a count is negative");
+            total += static_cast<std::size_t>(counts(k));
+        }
+        double* data;
+        auto out = new_array<double>({records.shape(0), total}, data);
+        fill_uniform_steps({seed, epoch}, steps.data(), counts.data(), steps.shape(0), records.data(), records.shape(0), data);
+        return out;
+    }, "seed"_a, "epoch"_a, "steps"_a, "counts"_a, "records"_a);
+
+    m.def("jpeg_header", &jpeg_header, "data"_a);
+    m.def("decode_jpeg", &decode_jpeg, "data"_a, "region"_a = nb::none(), "denominator"_a = 1, "color"_a = true,
+          "ours"_a = nb::none());
+
+    m.def("fill_polygons", &fill_polygons, "out"_a.noconvert(), "points"_a, "ends"_a, "numbers"_a);
+
+    m.def("end_with_parent", &end_with_parent, "parent"_a);
+    m.def("sealed_checksum", [](Array<std::uint8_t, 1> value) {
+        if (value.shape(0) <= kSealedHeader) throw nb::value_error("a value is longer than its header");
+        const nb::gil_scoped_release unlocked;
+        return sealed_checksum(value.data(), value.shape(0));
+    }, "value"_a);
+}
+
+}  // namespace imagefeed
