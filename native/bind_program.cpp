@@ -16,6 +16,7 @@ void bind_program(nb::module_& m) {
         .def("hsv", &PyProgram::hsv, "hue"_a, "saturation"_a, "value"_a, "mask"_a.none())
         .def("noise", &PyProgram::noise, "kind"_a, "seed"_a, "strength"_a, "shared"_a, "mask"_a.none())
         .def("erase", &PyProgram::erase, "boxes"_a, "fill"_a.none(), "seed"_a, "mask"_a.none())
+        .def("grid", &PyProgram::grid, "lines"_a, "share"_a, "fill"_a.none(), "seed"_a, "mask"_a.none())
         .def("remap", &PyProgram::remap, "field"_a, "smooth"_a, "bilinear"_a, "border"_a, "fill"_a, "mask"_a.none())
         .def("filter", &PyProgram::filter, "kernel"_a, "separable"_a, "mask"_a.none())
         .def("median", &PyProgram::median, "size"_a, "mask"_a.none())

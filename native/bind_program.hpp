@@ -140,6 +140,15 @@ struct PyProgram {
         point.seed = take(seed, 1);
     }
 
+    void grid(Array<std::int64_t, 3> lines, Array<std::int64_t, 1> share, std::optional<float> fill, Array<std::int64_t, 1> seed, Mask mask) {
+        PointSpec& point = new_point(PointSpec::Kind::grid, mask);
+        point.lines = take(lines, 6);
+        point.share = take(share, 1);
+        point.random_fill = !fill.has_value();
+        point.fill = fill.value_or(0.0f);
+        point.seed = take(seed, 1);
+    }
+
     // A head begins a pass of its own.
     HeadSpec& new_head(HeadSpec::Kind kind, const Mask& mask) {
         const PassSpec& last = last_pass();

@@ -175,6 +175,21 @@ void uniform_row(const NoiseKey& key, int count, float* out) {
     });
 }
 
+void grid_row(const GridRow& row, int count, float* out) {
+    const I cell = Vec::set(kGridCell - 1), share = Vec::set(row.share);
+    for (int first = 0; first < count; first += kBlock) {
+        std::int32_t start[2];  // of the block, so that what is added within it stays below 2**31
+        for (int k = 0; k < 2; ++k) start[k] = static_cast<std::int32_t>((row.start[k] + static_cast<std::int64_t>(row.step[k]) * first) % kGridCell);
+        for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
+            const I x = Vec::int_ramp(lane);
+            const auto within = [&](int k) {
+                return Vec::less(Vec::bit_and(Vec::add(Vec::mul(x, Vec::set(row.step[k])), Vec::set(start[k])), cell), share);
+            };
+            Vec::store(out + first + lane, Vec::select(Vec::both(within(0), within(1)), Vec::set(1.0f), Vec::set(0.0f)));
+        }
+    }
+}
+
 inline F in_levels(F v) { return Vec::min(Vec::max(v, Vec::set(0.0f)), Vec::set(255.0f)); }
 
 void add_gaussian(float* values, const float* noise, float deviation, int count) {

@@ -49,6 +49,13 @@ struct FieldRow {
     int line;
 };
 
+// A row of a grid of cells that is turned by any angle. Two places run along it, in cells / 2**24; painted is where both
+// lie in the first `share` of a cell. Whole numbers, so that every instruction set paints the same pixels.
+constexpr std::int32_t kGridCell = 1 << 24;
+struct GridRow {
+    std::int32_t start[2], step[2], share;
+};
+
 struct Kernels {
     const char* name;
 
@@ -102,6 +109,7 @@ struct Kernels {
     // Rows of random numbers, and what they do to a row of pixels.
     void (*normal_row)(const NoiseKey&, int count, float* out);
     void (*uniform_row)(const NoiseKey&, int count, float* out);
+    void (*grid_row)(const GridRow&, int count, float* out);  // 1 where it is painted, or 0
     void (*add_gaussian)(float* plane, const float* normal, float deviation, int count);
     void (*add_poisson)(float* plane, const float* normal, float photons, int count);
     void (*add_impulses)(float* plane, const float* uniform, float share, int count);

@@ -706,6 +706,7 @@ constexpr Kernels make_table(const char* name) {
     k.value_curve = value_curve;
     k.normal_row = normal_row;
     k.uniform_row = uniform_row;
+    k.grid_row = grid_row;
     k.add_gaussian = add_gaussian;
     k.add_poisson = add_poisson;
     k.add_impulses = add_impulses;

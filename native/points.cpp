@@ -31,6 +31,8 @@ bool columns_of(const std::int64_t* box, int y, int width, int& first, int& last
     return first < last;
 }
 
+bool paints(const PointSpec& point) { return point.kind == Kind::erase || point.kind == Kind::grid; }
+
 float rounded(float level) { return std::nearbyint(std::clamp(level, 0.0f, 255.0f)); }
 
 }  // namespace
@@ -61,7 +63,7 @@ Points::Points(const PassSpec& pass, std::size_t row, int channels, Memory& memo
 bool Points::are_tables() const {
     bool painted = false;
     for (const PointSpec* const point : memory_.active) {
-        if (point->kind == Kind::erase) {
+        if (paints(*point)) {
             if (point->random_fill) return false;
             painted = true;
         } else if (painted || (point->kind != Kind::scale && point->kind != Kind::lut)) {
@@ -75,7 +77,7 @@ bool Points::leave_levels() const {
     bool levels = true;
     for (const PointSpec* const point : memory_.active) {
         if (point->kind == Kind::lut) levels = true;
-        else if (point->kind != Kind::erase) levels = false;
+        else if (!paints(*point)) levels = false;
         else levels = levels && rounded(point->fill) == point->fill;
     }
     return levels;
@@ -110,7 +112,8 @@ void Points::apply_one(std::size_t index, int y, int count, Planes pixels) const
             return k.hsv(pixels, sixths, point.saturation.at(row_), point.value.at(row_), count);
         }
         case Kind::noise: return add_noise(point, y, count, pixels);
-        case Kind::erase: return erase(point, y, count, pixels);
+        case Kind::erase:
+        case Kind::grid: return erase(point, y, count, pixels);
     }
 }
 
@@ -132,14 +135,39 @@ void Points::add_noise(const PointSpec& point, int y, int count, Planes pixels) 
     }
 }
 
+// Calls `paint(first, last)` for the columns of row y that are painted over.
+template <class Paint>
+void Points::for_spans(const PointSpec& point, int y, int width, Paint paint) const {
+    if (point.kind == Kind::erase) {
+        const std::int64_t* box = point.boxes.at(row_);
+        for (int k = 0; k < point.box_count; ++k, box += 4) {
+            int first, last;
+            if (columns_of(box, y, width, first, last)) paint(first, last);
+        }
+        return;
+    }
+    const std::int64_t* const lines = point.lines.at(row_);
+    float* const inside = memory_.inside.reserve<float>(static_cast<std::size_t>(round_up(width, kBlock)));
+    GridRow grid{};
+    for (int k = 0; k < 2; ++k) {
+        grid.start[k] = static_cast<std::int32_t>((lines[3 * k] + lines[3 * k + 1] * y) % kGridCell);
+        grid.step[k] = static_cast<std::int32_t>(lines[3 * k + 2] % kGridCell);
+    }
+    grid.share = static_cast<std::int32_t>(*point.share.at(row_));
+    kernels().grid_row(grid, width, inside);
+    for (int x = 0; x < width; ++x) {
+        if (inside[x] == 0) continue;
+        const int first = x;
+        while (x < width && inside[x] != 0) ++x;
+        paint(first, x);
+    }
+}
+
 void Points::erase(const PointSpec& point, int y, int count, Planes pixels) const {
-    const std::int64_t* box = point.boxes.at(row_);
-    bool drawn = false;
     const auto width = static_cast<std::size_t>(round_up(count, kBlock));
     float* const noise = point.random_fill ? memory_.noise.reserve<float>(width * static_cast<std::size_t>(channels_)) : nullptr;
-    for (int k = 0; k < point.box_count; ++k, box += 4) {
-        int first, last;
-        if (!columns_of(box, y, count, first, last)) continue;
+    bool drawn = false;
+    for_spans(point, y, count, [&](int first, int last) {
         for (int c = 0; c < channels_; ++c) {
             float* const values = pixels.channel(c);
             if (noise == nullptr) {
@@ -151,7 +179,7 @@ void Points::erase(const PointSpec& point, int y, int count, Planes pixels) cons
             for (int x = first; x < last; ++x) values[x] = std::floor(row[x] * 256.0f);
         }
         drawn = true;
-    }
+    });
 }
 
 void Points::make_tables(std::uint8_t* tables) const {
@@ -160,22 +188,18 @@ void Points::make_tables(std::uint8_t* tables) const {
     for (int c = 0; c < channels_; ++c)
         for (int i = 0; i < 256; ++i) levels[256 * c + i] = static_cast<float>(i);
     for (std::size_t k = 0; k < memory_.active.size(); ++k)
-        if (memory_.active[k]->kind != Kind::erase) apply_one(k, 0, 256, planes);
+        if (!paints(*memory_.active[k])) apply_one(k, 0, 256, planes);
     for (int c = 0; c < channels_; ++c) kernels().store_plane(levels + 256 * c, 1.0f, 0.0f, Dtype::uint8, 256, tables + 256 * c);
 }
 
 void Points::paint(std::uint8_t* pixels, std::ptrdiff_t row_stride, int height, int width) const {
     for (const PointSpec* const point : memory_.active) {
-        if (point->kind != Kind::erase) continue;
+        if (!paints(*point)) continue;
         const auto level = static_cast<int>(rounded(point->fill));
-        const std::int64_t* box = point->boxes.at(row_);
-        for (int k = 0; k < point->box_count; ++k, box += 4) {
-            const int y0 = static_cast<int>(std::clamp<std::int64_t>(box[0], 0, height)), y1 = static_cast<int>(std::clamp<std::int64_t>(box[2], 0, height));
-            for (int y = y0; y < y1; ++y) {
-                int first, last;
-                if (!columns_of(box, y, width, first, last)) break;
+        for (int y = 0; y < height; ++y) {
+            for_spans(*point, y, width, [&](int first, int last) {
                 std::memset(pixels + y * row_stride + first * channels_, level, static_cast<std::size_t>((last - first) * channels_));
-            }
+            });
         }
     }
 }

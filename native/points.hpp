@@ -11,7 +11,7 @@ namespace imagefeed {
 class Points {
 public:
     struct Memory {
-        Buffer tables, noise;
+        Buffer tables, noise, inside;
         std::vector<const PointSpec*> active;
         std::vector<float*> table_of;
     };
@@ -20,19 +20,21 @@ public:
 
     static Status check(const PassSpec& pass, std::size_t row, int channels);
     bool empty() const { return memory_.active.empty(); }
-    // Whether every level of a channel becomes one level, wherever it is, but for rectangles of one level at the end.
+    // Whether every level of a channel becomes one level, wherever it is, but for what is painted with one level at the end.
     bool are_tables() const;
     // And whether what comes out is levels, without rounding: so that more may follow.
     bool leave_levels() const;
     void apply(int y, int count, Planes pixels) const;
 
-    // For points that are tables: what becomes of each level, channels x 256, and the rectangles.
+    // For points that are tables: what becomes of each level, channels x 256, and what is painted.
     void make_tables(std::uint8_t* tables) const;
     void paint(std::uint8_t* pixels, std::ptrdiff_t row_stride, int height, int width) const;
 
 private:
     void apply_one(std::size_t k, int y, int count, Planes pixels) const;
     void add_noise(const PointSpec& point, int y, int count, Planes pixels) const;
+    template <class Paint>
+    void for_spans(const PointSpec& point, int y, int width, Paint paint) const;
     void erase(const PointSpec& point, int y, int count, Planes pixels) const;
 
     std::size_t row_;

@@ -45,7 +45,7 @@ struct LevelsResizeSpec {
 
 // Work on rows of pixels, one after another: on each pixel by itself, or by its place.
 struct PointSpec {
-    enum class Kind { color_matrix, scale, lut, hsv, noise, erase } kind;
+    enum class Kind { color_matrix, scale, lut, hsv, noise, erase, grid } kind;
     enum class Noise : int { gaussian, poisson, impulse };
     Active active;
     Rows<float> matrix;         // 3 x 4
@@ -58,8 +58,10 @@ struct PointSpec {
     Rows<std::int64_t> seed;
     Rows<float> strength;
     bool shared = false;        // the channels share the noise
-    Rows<std::int64_t> boxes;   // box_count x (y0, x0, y1, x1)
+    Rows<std::int64_t> boxes;   // erase: box_count x (y0, x0, y1, x1)
     int box_count = 0;
+    Rows<std::int64_t> lines;   // grid: twice a start, and the steps of a row and of a column, in cells / 2**24
+    Rows<std::int64_t> share;   // grid: how much of a cell is painted, likewise
     bool random_fill = false;
     float fill = 0;
 };

@@ -348,6 +348,22 @@ def test_rectangles_cover_what_is_asked_for() -> None:
         assert (grid == 0).mean() == pytest.approx(0.25, abs=0.03)
 
 
+def test_grids_turn() -> None:
+    white = np.full((96, 96, 3), 255, np.uint8)
+    yy, xx = np.mgrid[:96, :96] - 47.5
+    disc = np.hypot(yy, xx) < 44
+    for seed in range(5):
+        plain, quarter, slanted = (
+            done(feed.GridMask(cells=(4, 4), degrees=(a, a)), white, seed=seed)[..., 0] for a in (0, 90, 30)
+        )
+        assert set(np.unique(plain)) == {0, 255}
+        assert (quarter != np.rot90(plain)).mean() < 0.03  # a center may lie on an edge
+        theirs = scipy.ndimage.rotate(plain, 30, reshape=False, order=0)
+        assert (slanted == theirs)[disc].mean() > 0.95  # SciPy turns whole pixels
+    large = done(feed.GridMask(cells=(3, 3), ratio=(0.5, 0.5), degrees=(-45, 45)), np.zeros((9, 3000, 1), np.uint8) + 9)
+    assert (large == 0).mean() == pytest.approx(0.25, abs=0.05)
+
+
 def test_losing_resolution_leaves_blocks() -> None:
     image = photo(64, 96)
     ours = done(feed.Downscale(factor=(0.25, 0.25)), image)

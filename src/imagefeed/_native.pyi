@@ -112,6 +112,14 @@ class Program:
         seed: NDArray[np.int64],
         mask: NDArray[np.bool_] | None,
     ) -> None: ...
+    def grid(
+        self,
+        lines: NDArray[np.int64],
+        share: NDArray[np.int64],
+        fill: float | None,
+        seed: NDArray[np.int64],
+        mask: NDArray[np.bool_] | None,
+    ) -> None: ...
     def remap(
         self,
         field: NDArray[np.float32],

@@ -144,6 +144,28 @@ class Erase(Effect):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid(Effect):
+    """A grid of rectangles painted over, turned by any angle.
+
+    Two places run over the picture, each in cells: a pixel is painted where both lie in the first part of a cell. They
+    are whole numbers, `CELL` to a cell, so that every library paints the same pixels.
+
+    Attributes:
+        lines: Integers (n, 2, 3): for each of the two, where pixel (0, 0) lies, and the steps of a row and of a column.
+        share: Integers (n,), from 0 to CELL: the part of a cell that is painted.
+        fill: The level; None for random levels, another in every pixel and channel.
+        seed: Integers (n,), from 0 to 2**31 - 1; for random levels.
+    """
+
+    CELL: ClassVar[int] = 1 << 24
+    lines: Array
+    share: Array
+    fill: float | None
+    seed: Array
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(lines=np.int64, share=np.int64, seed=np.int64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Histogram(Effect):
     """A table of levels for each channel, made from how often the picture has each level.
 

@@ -12,6 +12,7 @@ from imagefeed.effects import (
     Effect,
     Erase,
     Filter,
+    Grid,
     Histogram,
     Hsv,
     Jpeg,
@@ -116,6 +117,8 @@ def _add_effect(result: _native.Program, op: Effect) -> None:  # noqa: C901 - on
             result.noise(_NOISES[op.kind], op.seed, op.strength, op.shared, op.active)
         case Erase():
             result.erase(op.boxes, op.fill, op.seed, op.active)
+        case Grid():
+            result.grid(op.lines, op.share, op.fill, op.seed, op.active)
         case Remap():
             bilinear = op.interpolation == "bilinear"
             result.remap(op.field, op.smooth, bilinear, _BORDERS[op.border], float(op.fill), op.active)

@@ -6,14 +6,15 @@ from typing import Any
 
 from imagefeed.array_ops.filters import filtered, hsv, median, remap
 from imagefeed.array_ops.histograms import clahe, histogram, jpeg
-from imagefeed.array_ops.noise import erase, noise
-from imagefeed.effects import Effect, Erase, Filter, Histogram, Hsv, Jpeg, LocalHistogram, Median, Noise, Remap
+from imagefeed.array_ops.noise import erase, grid, noise
+from imagefeed.effects import Effect, Erase, Filter, Grid, Histogram, Hsv, Jpeg, LocalHistogram, Median, Noise, Remap
 from imagefeed.types import Array, Namespace
 
 _FUNCTIONS: dict[type[Effect], Any] = {
     LocalHistogram: clahe,
     Erase: erase,
     Filter: filtered,
+    Grid: grid,
     Histogram: histogram,
     Hsv: hsv,
     Jpeg: jpeg,

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from imagefeed.array_ops.base import dims
-from imagefeed.effects import Erase, Noise
+from imagefeed.effects import Erase, Grid, Noise
 from imagefeed.types import Array, Namespace
 
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -126,14 +126,32 @@ def noise(images: Array, op: Noise, xp: Namespace) -> Array:
 
 def erase(images: Array, op: Erase, xp: Namespace) -> Array:
     """Rectangles of one level, or of random ones."""
-    _, height, width, channels = dims(images, xp)
+    _, height, width, _ = dims(images, xp)
     boxes = xp.astype(xp.asarray(op.boxes), xp.int32)
     y = xp.arange(height, dtype=xp.int32)[None, None, :]
     x = xp.arange(width, dtype=xp.int32)[None, None, :]
     y0, x0, y1, x1 = (boxes[:, :, k][:, :, None] for k in range(4))
     rows, columns = (y >= y0) & (y < y1), (x >= x0) & (x < x1)
-    inside = xp.any(rows[:, :, :, None] & columns[:, :, None, :], axis=1)[..., None]
+    inside = xp.any(rows[:, :, :, None] & columns[:, :, None, :], axis=1)
+    return _painted(images, inside, op, xp)
+
+
+def grid(images: Array, op: Grid, xp: Namespace) -> Array:
+    """A turned grid of rectangles, in whole numbers that wrap around."""
+    _, height, width, _ = dims(images, xp)
+    lines = xp.astype(xp.asarray(op.lines), xp.int32)[:, :, :, None, None]
+    share = xp.astype(xp.asarray(op.share), xp.int32)[:, None, None]
+    y = xp.arange(height, dtype=xp.int32)[None, :, None]
+    x = xp.arange(width, dtype=xp.int32)[None, None, :]
+    places = [lines[:, k, 0, ...] + lines[:, k, 1, ...] * y + lines[:, k, 2, ...] * x for k in range(2)]
+    first, second = ((place & (Grid.CELL - 1)) < share for place in places)
+    return _painted(images, first & second, op, xp)
+
+
+def _painted(images: Array, inside: Array, op: Erase | Grid, xp: Namespace) -> Array:
+    inside = inside[..., None]
     if op.fill is not None:
         return xp.where(inside, op.fill, images)
+    _, height, width, channels = dims(images, xp)
     levels = xp.floor(uniform_pixels(op.seed, (height, width, channels), xp, images.dtype) * 256.0)
     return xp.where(inside, levels, images)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imagefeed.checks import check_number, check_range
-from imagefeed.effects import Erase
+from imagefeed.effects import Erase, Grid
 from imagefeed.ops import Extent, Op
 from imagefeed.transforms.base import Drawn, Transform
 from imagefeed.transforms.noise import SEED
@@ -117,25 +118,33 @@ class CoarseDropout(Transform):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridMask(Transform):
-    """Paint over a grid of rectangles: Chen et al., "GridMask data augmentation" (2020), without its rotation.
+    """Paint over a grid of rectangles: Chen, Liu, Zhao and Jia, "GridMask data augmentation" (2020).
+
+    Their four numbers are the size of a cell, the part of it that is painted, and where the grid begins. The grid may
+    also be turned about the middle of the picture. A pixel is painted if its center lies in a painted part.
 
         >>> GridMask(cells=(2, 5))
         GridMask(cells=(2, 5))
+        >>> GridMask(degrees=(0, 90), fill=127)
+        GridMask(fill=127, degrees=(0, 90))
 
     Attributes:
         cells: Range of the number of cells along each side, integers within 1 to 32, both included.
         ratio: Range of the painted part of a cell's side, within 0 to 1.
         fill: The level, 0 to 255, that they are painted with; None for random levels in every pixel.
+        degrees: Range of the angle that the grid is turned by, counter-clockwise positive.
     """
 
     cells: tuple[int, int] = (3, 7)
     ratio: Range = (0.4, 0.6)
     fill: float | None = 0.0
+    degrees: Range = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         check_int_range("GridMask.cells", self.cells, 1, 32)
         check_range("GridMask.ratio", self.ratio, 0, 1)
         _check_fill("GridMask.fill", self.fill)
+        check_range("GridMask.degrees", self.degrees, -360, 360)
 
     def variables(self) -> Mapping[str, Variable]:
         return {
@@ -144,19 +153,30 @@ class GridMask(Transform):
             "y": Uniform(0, 1),
             "x": Uniform(0, 1),
             "seed": SEED,
+            "degrees": Uniform(*self.degrees),
         }
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
-        # One cell more than fit along a side, since the grid begins up to a cell outside.
-        most = self.cells[1] + 1
-        cells = xp.astype(drawn.cells, extent[0].dtype)[:, None, None]
-        at = xp.arange(most, dtype=extent[0].dtype)
-        along_y, along_x = at[None, :, None], at[None, None, :]
-        tall, wide = extent[0][:, None, None] / cells, extent[1][:, None, None] / cells
-        zero = (along_y + along_x) * 0.0
-        top = (along_y - drawn.y[:, None, None]) * tall + zero
-        left = (along_x - drawn.x[:, None, None]) * wide + zero
-        ratio = drawn.ratio[:, None, None] + zero
-        grids = (top, left, tall * ratio, wide * ratio)
-        top, left, height, width = (xp.reshape(a, (a.shape[0], most * most)) for a in grids)
-        return (Erase(boxes=_boxes(top, left, height, width, xp), fill=self.fill, seed=drawn.seed),)
+        height, width = xp.broadcast_arrays(*(n + drawn.ratio * 0.0 for n in extent))
+        cells = xp.astype(drawn.cells, extent[0].dtype)
+        radians = drawn.degrees * (math.pi / 180)
+        cos, sin = xp.cos(radians), xp.sin(radians)
+        # The grid's own coordinates of a pixel, turned back about the middle, in cells.
+        rows = ((cos, sin), cells / height, height, drawn.y), ((-sin, cos), cells / width, width, drawn.x)
+        lines: list[Array] = []
+        for (down, across), per_pixel, side, begin in rows:
+            down, across = down * per_pixel, across * per_pixel
+            middle = down * (height - 1.0) * 0.5 + across * (width - 1.0) * 0.5
+            start = side * 0.5 * per_pixel + begin - middle
+            lines.append(xp.stack([start - xp.floor(start), down, across], axis=-1))
+        op = Grid(
+            lines=_in_cells(xp.stack(lines, axis=1), xp),
+            share=_in_cells(drawn.ratio, xp),
+            fill=self.fill,
+            seed=drawn.seed,
+        )
+        return (op,)
+
+
+def _in_cells(value: Array, xp: Namespace) -> Array:
+    return xp.astype(xp.round(value * float(Grid.CELL)), xp.int64)
