@@ -14,10 +14,9 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 import imagefeed as feed
 from imagefeed import Pipeline, Transform, _native, array_ops
-from imagefeed.effects import Blend, Remap
+from imagefeed.effects import Remap
 from imagefeed.plan import Plan, plan
 from imagefeed.program import program
-from imagefeed.transforms import policy
 
 RNG = np.random.default_rng(7)
 
@@ -369,69 +368,6 @@ def test_losing_resolution_leaves_blocks() -> None:
     ours = done(feed.Downscale(factor=(0.25, 0.25)), image)
     assert (ours.reshape(16, 4, 24, 4, 3) == ours[::4, None, ::4, None]).all()
     same(ours[::4, ::4], np.rint(image.reshape(16, 4, 24, 4, 3).mean(axis=(1, 3))), 1)
-
-
-# ------------------------------------------------------------------------------------------------ policies
-
-
-def test_learned_policies_are_the_published_tables() -> None:
-    torchvision = pytest.importorskip("torchvision.transforms")
-    plain = ("AutoContrast", "Equalize", "Invert")
-    augment = torchvision.AutoAugment()
-    for name in ("imagenet", "cifar10", "svhn"):
-        theirs = augment._get_policies(torchvision.AutoAugmentPolicy(name))
-        ours = [
-            tuple((op, chance, None if op in plain else magnitude) for op, chance, magnitude in pair)
-            for pair in policy.learned(name)
-        ]
-        assert ours == list(theirs)
-
-
-def test_policies_reach_the_published_ranges() -> None:
-    """Table 6 of AutoAugment, and the wide space of TrivialAugment."""
-    image = photo()
-    extent = np.array([61.0]), np.array([83.0])
-
-    def strongest(name: str, most: policy.Strongest) -> tuple:
-        kind = np.array([policy.OPERATIONS.index(name)])
-        one = policy.Operation(kind, np.ones(1), np.ones(1))
-        warp = policy.geometry(one, most, "constant", 128.0, extent, np)
-        return warp.matrix[0], policy.colors(one, most, np)
-
-    assert strongest("ShearX", policy.STANDARD)[0][0, 1] == pytest.approx(0.3)
-    assert strongest("ShearY", policy.WIDE)[0][1, 0] == pytest.approx(0.99)
-    assert strongest("TranslateX", policy.STANDARD)[0][0, 2] == pytest.approx(-83 * 150 / 331)
-    assert strongest("TranslateY", policy.WIDE)[0][1, 2] == pytest.approx(-32)
-    assert np.degrees(np.arccos(strongest("Rotate", policy.STANDARD)[0][0, 0])) == pytest.approx(30)
-    assert np.degrees(np.arccos(strongest("Rotate", policy.WIDE)[0][0, 0])) == pytest.approx(135)
-    assert strongest("Brightness", policy.STANDARD)[1][0].matrix[0, 0, 0] == pytest.approx(1.9)
-    assert len(np.unique(strongest("Posterize", policy.STANDARD)[1][2].table)) == 2**4
-    assert len(np.unique(strongest("Posterize", policy.WIDE)[1][2].table)) == 2**2
-    assert (strongest("Solarize", policy.STANDARD)[1][2].table[0, :, 0] == 255 - np.arange(256)).all()
-    for step in (feed.RandAugment(magnitude=0), feed.RandAugment(count=1, magnitude=0)):
-        plain = [seed for seed in range(20) if (done(step, image, seed=seed) == image).all()]
-        assert len(plain) > 5  # but AutoContrast and Equalize, which have no strength, and Solarize at 256
-    counts = np.bincount([int(planned(feed.TrivialAugment(), image, k).drawn[0].operation[0]) for k in range(700)])
-    assert len(counts) == 14
-    assert counts.min() > 25
-
-
-def test_augmix_mixes_what_its_chains_make() -> None:
-    image = photo(20, 24)
-    for record in range(6):
-        result = planned(feed.AugMix(severity=10), image, record=record)
-        op = result.passes[0].ops[0]
-        assert isinstance(op, Blend)
-        assert op.weights.sum() == pytest.approx(1, abs=1e-6)
-        assert op.weights[0, 0] == pytest.approx(1 - result.drawn[0].share[0], abs=1e-6)
-        chains = [array_ops.run(branch, image, 0, np.float64) for branch in op.branches]
-        mixed = sum(w * one for w, one in zip(op.weights[0], [image, *chains], strict=True))
-        ours = done(feed.AugMix(severity=10), image, "float32", record=record)
-        assert (abs(ours - mixed) > 1).mean() < 0.01
-    drawn = feed.AugMix().variables()["weight"].sample(RNG.random((20_000, 3)), np)
-    parts = -np.log(1 - drawn)
-    parts /= parts.sum(axis=1, keepdims=True)  # Dirichlet(1, 1, 1): each part has the distribution Beta(1, 2)
-    assert scipy.stats.kstest(parts[:, 0], scipy.stats.beta(1, 2).cdf).pvalue > 1e-3
 
 
 # ------------------------------------------------------------------------------------------------ composition
