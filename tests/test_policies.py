@@ -173,5 +173,3 @@ def test_augmix_mixes_what_its_chains_make() -> None:
     parts = -np.log(1 - drawn)
     parts /= parts.sum(axis=1, keepdims=True)  # Dirichlet(1, 1, 1): each part has the distribution Beta(1, 2)
     assert scipy.stats.kstest(parts[:, 0], scipy.stats.beta(1, 2).cdf).pvalue > 1e-3
-
-
