@@ -36,6 +36,13 @@ nb::ndarray<nb::numpy, T> new_array(std::initializer_list<std::size_t> shape, T*
     return nb::ndarray<nb::numpy, T>(data, shape, owner);
 }
 
+// As the file system writes it: names of files need not be valid text.
+inline std::string file_name(nb::handle name) {
+    const auto bytes = nb::steal<nb::bytes>(PyUnicode_EncodeFSDefault(name.ptr()));
+    if (!bytes.is_valid()) throw nb::python_error();
+    return {bytes.c_str(), bytes.size()};
+}
+
 void bind_records(nb::module_& m);
 void bind_program(nb::module_& m);
 void bind_jobs(nb::module_& m);

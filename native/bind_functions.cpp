@@ -1,9 +1,12 @@
 // Functions: random numbers, one picture, checksums.
+#include <cmath>
+
 #include "bind.hpp"
 #include "jpeg.hpp"
 #include "parent.hpp"
 #include "random.hpp"
 #include "sealed.hpp"
+#include "shapes.hpp"
 
 namespace imagefeed {
 namespace {

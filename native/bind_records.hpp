@@ -4,6 +4,7 @@
 #include "bind.hpp"
 #include "jobs.hpp"
 #include "sealed.hpp"
+#include "version.hpp"
 
 namespace imagefeed {
 

@@ -5,12 +5,12 @@ import re
 import numpy as np
 import pytest
 import scipy.stats
+from one_picture import done, photo, planned
 
 import imagefeed as feed
 from imagefeed import array_ops
 from imagefeed.effects import Blend
 from imagefeed.transforms import policy
-from test_effects import done, photo, planned
 
 RNG = np.random.default_rng(8)
 
@@ -102,9 +102,8 @@ AUTO = {"shear": 0.3, "translate": 150 / 331, "rotate": 30, "solarize": 0, "post
 WIDE = {"shear": 0.99, "translate": 32, "rotate": 135, "solarize": 0, "posterize": 2, "enhance": 0.99}
 
 # Section 3.1 of Cubuk et al., "RandAugment" (2020), and the operations of Hendrycks et al., "AugMix" (2020), section 3.
-FOURTEEN = """Identity AutoContrast Equalize Rotate Solarize Color Posterize Contrast Brightness Sharpness ShearX ShearY
-    TranslateX TranslateY""".split()
-NINE = "AutoContrast Equalize Posterize Rotate Solarize ShearX ShearY TranslateX TranslateY".split()
+NINE = ["AutoContrast", "Equalize", "Posterize", "Rotate", "Solarize", "ShearX", "ShearY", "TranslateX", "TranslateY"]
+FOURTEEN = {"Identity", *NINE, "Color", "Contrast", "Brightness", "Sharpness"}
 
 
 @pytest.mark.parametrize("name", PRINTED)
@@ -128,33 +127,78 @@ def test_learned_policies_are_the_published_tables() -> None:
         assert ours == list(theirs)
 
 
-def test_policies_reach_the_published_ranges() -> None:
-    """Table 6 of AutoAugment, and the wide space of TrivialAugment."""
+EXTENT = np.array([61.0]), np.array([83.0])
+
+
+def done_by(name: str, strength: float, most: policy.Strongest, sign: float = 1.0) -> tuple:
+    """The matrix of an operation, and its color ops."""
+    kind = np.array([policy.OPERATIONS.index(name)])
+    one = policy.Operation(kind, np.array([strength]), np.array([sign]))
+    warp = policy.geometry(one, most, "constant", 128.0, EXTENT, np)
+    return warp.matrix[0], policy.colors(one, most, np)
+
+
+@pytest.mark.parametrize(("most", "printed"), [(policy.STANDARD, AUTO), (policy.WIDE, WIDE)])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize("strength", [0.0, 0.4, 1.0])
+def test_operations_have_the_printed_ranges(most, printed, sign: float, strength: float) -> None:
+    def matrix(name: str) -> np.ndarray:
+        return done_by(name, strength, most, sign)[0]
+
+    signed = strength * sign
+    assert matrix("ShearX")[0, 1] == pytest.approx(signed * printed["shear"])
+    assert matrix("ShearY")[1, 0] == pytest.approx(signed * printed["shear"])
+    across = printed["translate"] * (1 if most is policy.WIDE else 83)
+    assert matrix("TranslateX")[0, 2] == pytest.approx(-signed * across)
+    assert matrix("TranslateY")[1, 2] == pytest.approx(-signed * across * (1 if most is policy.WIDE else 61 / 83))
+    turn = matrix("Rotate")
+    assert np.degrees(np.arctan2(-turn[0, 1], turn[0, 0])) == pytest.approx(signed * printed["rotate"])
+    for place, name in enumerate(("Brightness", "Contrast")):
+        scaled = done_by(name, strength, most, sign)[1][0]
+        factor = scaled.matrix[0, 0, 0]
+        assert factor == pytest.approx(1 + signed * printed["enhance"])
+        assert scaled.matrix[0, 0, 3] == pytest.approx(place * 127.5 * (1 - factor))
+    colored = done_by("Color", strength, most, sign)[1][1].matrix[0]
+    assert colored[0, 0] - colored[1, 0] == pytest.approx(1 + signed * printed["enhance"])
+    sharp = done_by("Sharpness", strength, most, sign)[1][-1].kernel[0]
+    assert sharp[1, 1] - 5 * sharp[0, 0] == pytest.approx(1 + signed * printed["enhance"])
+
+
+@pytest.mark.parametrize(("most", "printed"), [(policy.STANDARD, AUTO), (policy.WIDE, WIDE)])
+def test_tables_have_the_printed_ranges(most, printed) -> None:
+    ramp = np.arange(256)
+    for strength in (0.0, 0.5, 1.0):
+        bits = round(8 - strength * (8 - printed["posterize"]))
+        table = done_by("Posterize", strength, most)[1][2].table[0, :, 0]
+        np.testing.assert_array_equal(table, ramp >> (8 - bits) << (8 - bits))
+        threshold = 256 + strength * (printed["solarize"] - 256)
+        table = done_by("Solarize", strength, most)[1][2].table[0, :, 0]
+        np.testing.assert_array_equal(table, np.where(ramp < threshold, ramp, 255 - ramp))
+    np.testing.assert_array_equal(done_by("Invert", 0.3, most)[1][2].table[0, :, 0], 255 - ramp)
+
+
+def test_policies_draw_the_printed_operations() -> None:
     image = photo()
-    extent = np.array([61.0]), np.array([83.0])
 
-    def strongest(name: str, most: policy.Strongest) -> tuple:
-        kind = np.array([policy.OPERATIONS.index(name)])
-        one = policy.Operation(kind, np.ones(1), np.ones(1))
-        warp = policy.geometry(one, most, "constant", 128.0, extent, np)
-        return warp.matrix[0], policy.colors(one, most, np)
+    def drawn(step: feed.Transform, name: str, names: tuple[str, ...]) -> dict[str, float]:
+        """How often each operation is drawn, of 2,000 or more."""
+        variable = step.variables()[name]
+        found = variable.sample(RNG.random((2000, variable.count)), np).ravel()
+        return {names[k]: float((found == k).mean()) for k in np.unique(found)}
 
-    assert strongest("ShearX", policy.STANDARD)[0][0, 1] == pytest.approx(0.3)
-    assert strongest("ShearY", policy.WIDE)[0][1, 0] == pytest.approx(0.99)
-    assert strongest("TranslateX", policy.STANDARD)[0][0, 2] == pytest.approx(-83 * 150 / 331)
-    assert strongest("TranslateY", policy.WIDE)[0][1, 2] == pytest.approx(-32)
-    assert np.degrees(np.arccos(strongest("Rotate", policy.STANDARD)[0][0, 0])) == pytest.approx(30)
-    assert np.degrees(np.arccos(strongest("Rotate", policy.WIDE)[0][0, 0])) == pytest.approx(135)
-    assert strongest("Brightness", policy.STANDARD)[1][0].matrix[0, 0, 0] == pytest.approx(1.9)
-    assert len(np.unique(strongest("Posterize", policy.STANDARD)[1][2].table)) == 2**4
-    assert len(np.unique(strongest("Posterize", policy.WIDE)[1][2].table)) == 2**2
-    assert (strongest("Solarize", policy.STANDARD)[1][2].table[0, :, 0] == 255 - np.arange(256)).all()
+    for step in (feed.RandAugment(), feed.TrivialAugment()):
+        shares = drawn(step, "operation", policy.OPERATIONS)
+        assert set(shares) == FOURTEEN
+        assert all(share == pytest.approx(1 / 14, abs=0.02) for share in shares.values())
+    shares = drawn(feed.AugMix(), "operation", policy.MIXED)
+    assert set(shares) == set(NINE)
+    magnitudes = feed.TrivialAugment().variables()["magnitude"].sample(RNG.random((2000, 1)), np)
+    assert set(magnitudes) == set(range(31))
+    assert (feed.RandAugment().count, feed.RandAugment().magnitude) == (2, 9)  # of table 3, ImageNet and ResNet-50
+    assert (feed.AugMix().severity, feed.AugMix().width, feed.AugMix().depth) == (3, 3, (1, 3))
     for step in (feed.RandAugment(magnitude=0), feed.RandAugment(count=1, magnitude=0)):
         plain = [seed for seed in range(20) if (done(step, image, seed=seed) == image).all()]
         assert len(plain) > 5  # but AutoContrast and Equalize, which have no strength, and Solarize at 256
-    counts = np.bincount([int(planned(feed.TrivialAugment(), image, k).drawn[0].operation[0]) for k in range(700)])
-    assert len(counts) == 14
-    assert counts.min() > 25
 
 
 def test_augmix_mixes_what_its_chains_make() -> None:

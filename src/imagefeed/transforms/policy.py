@@ -316,7 +316,7 @@ class AutoAugment(Policy):
 
 
 # What AugMix mixes: none of the corruptions that its models are tested with.
-_MIXED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Posterize", "Solarize", "AutoContrast", "Equalize")
+MIXED = ("ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Posterize", "Solarize", "AutoContrast", "Equalize")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -350,7 +350,7 @@ class AugMix(Policy):
     def variables(self) -> Mapping[str, Variable]:
         places = (self.width, self.depth[1])
         return {
-            "operation": Integers(0, len(_MIXED) - 1, shape=places),
+            "operation": Integers(0, len(MIXED) - 1, shape=places),
             "strength": Uniform(0.01, self.severity / 10, shape=places),
             "positive": Bernoulli(0.5, shape=places),
             "depth": Integers(*self.depth, shape=(self.width,)),
@@ -363,7 +363,7 @@ class AugMix(Policy):
         parts = -xp.log(1.0 - drawn.weight * (1.0 - 1e-6)) + 1e-9
         parts = parts / xp.sum(parts, axis=1)[:, None]
         weights = xp.concat([1.0 - drawn.share[:, None], parts * drawn.share[:, None]], axis=1)
-        kinds = xp.asarray([OPERATIONS.index(name) for name in _MIXED], dtype=xp.int64)
+        kinds = xp.asarray([OPERATIONS.index(name) for name in MIXED], dtype=xp.int64)
         branches: list[tuple[Op, ...]] = []
         for chain in range(self.width):
             ops: tuple[Op, ...] = ()
