@@ -66,7 +66,9 @@ Status Head::prepare(Picture& in, JpegDecoder& decoder) {
             const std::int64_t side = *spec_.numbers.at(row_);
             if (side != 1 && side != 3 && side != 5 && side != 7) return Status::fail(Fault::plan, "a median is taken of 1, 3, 5 or 7 rows");
             in = to_levels(in, memory_.levels, memory_.row);
-            if (side > 1) in = median_filter(in, static_cast<int>(side), memory_.work, memory_.made);
+            source_ = in;
+            reach_ = static_cast<int>(side) / 2;
+            has_level_rows_ = side > 1;
             break;
         }
         case Kind::clahe:
@@ -138,12 +140,31 @@ void Head::prepare_filter(Picture& in) {
     reach_ = middle - trimmed;
     source_ = in;
     has_rows_ = true;
+    find_taps(kernel);
+    has_level_rows_ = in.samples == Samples::levels8;
+    const int width = in.held.width();
     ring_rows_ = std::min(in.held.height(), 2 * reach_ + 1);
-    ring_stride_ = static_cast<std::size_t>(round_up(in.held.width() + 2 * reach_, kBlock) + kBlock);
+    ring_stride_ = static_cast<std::size_t>(round_up(width + 2 * reach_, kBlock) + kBlock);
     const std::size_t floats = checked_product(checked_product(ring_stride_, static_cast<std::size_t>(ring_rows_)), static_cast<std::size_t>(in.channels));
     std::fill_n(memory_.planes.reserve<float>(floats), floats, 0.0f);
     float* const row = memory_.row.reserve<float>(ring_stride_);
     std::fill(row, row + ring_stride_, 0.0f);
+}
+
+// The weights that are not zero, row by row; one of zero, where there is none.
+void Head::find_taps(const float* kernel) {
+    const int side = spec_.columns, middle = side / 2;
+    memory_.places.clear();
+    memory_.weights.clear();
+    for (int dy = -reach_; !spec_.separable && dy <= reach_; ++dy) {
+        for (int dx = -reach_; dx <= reach_; ++dx) {
+            const float weight = kernel[(middle + dy) * side + middle + dx];
+            if (weight == 0) continue;
+            memory_.places.emplace_back(dy, dx);
+            memory_.weights.push_back(weight);
+        }
+    }
+    if (memory_.places.empty()) memory_.places.emplace_back(0, 0), memory_.weights.push_back(0.0f);
 }
 
 // Reads the rows up to one; each is read once, in order.
@@ -174,12 +195,10 @@ void Head::filter_row(int y, Planes out) {
     const float* const kernel = spec_.values.at(row_);
     const int side = spec_.columns, middle = side / 2, width = source_.held.width(), taps = 2 * reach_ + 1;
     load_ring(y + reach_);
-    auto &rows = memory_.taps;
-    auto &weights = memory_.weights;
+    auto& rows = memory_.rows;
     for (int channel = 0; channel < source_.channels; ++channel) {
         float* const to = out.channel(channel);
         rows.clear();
-        weights.clear();
         if (spec_.separable) {
             float* const sums = memory_.row.reserve<float>(0);
             const float *const vertical = kernel + middle - reach_, *const horizontal = vertical + side;
@@ -188,20 +207,87 @@ void Head::filter_row(int y, Planes out) {
             for (int t = 0; t < taps; ++t) rows[static_cast<std::size_t>(t)] = sums + t;
             k.vertical_f32(rows.data(), horizontal, taps, width, to);
         } else {
-            for (int dy = -reach_; dy <= reach_; ++dy) {
-                const float* const source = filter_source(y + dy, channel);
-                for (int dx = -reach_; dx <= reach_; ++dx) {
-                    const float weight = kernel[(middle + dy) * side + middle + dx];
-                    if (weight == 0) continue;
-                    rows.push_back(source + reach_ + dx);
-                    weights.push_back(weight);
-                }
-            }
-            if (rows.empty()) rows.push_back(filter_source(y, channel)), weights.push_back(0.0f);
-            k.vertical_f32(rows.data(), weights.data(), static_cast<int>(rows.size()), width, to);
+            for (const auto& [dy, dx] : memory_.places) rows.push_back(filter_source(y + dy, channel) + reach_ + dx);
+            k.vertical_f32(rows.data(), memory_.weights.data(), static_cast<int>(rows.size()), width, to);
         }
         k.color_scale(to, 1.0f, 0.0f, 0.0f, 255.0f, width);
     }
+}
+
+// ------------------------------------------------------------------------------------------------ rows of levels
+
+void Head::settle(Picture& in) {
+    if (!has_level_rows_ || has_rows_) return;
+    in = new_levels(source_.height, source_.width, source_.channels, memory_.made);
+    begin_level_rows();
+    for (int y = 0; y < in.height; ++y) level_row(y, const_cast<std::uint8_t*>(in.data) + y * in.row_stride);
+}
+
+// The last rows, packed as they are: neighbours lie `channels` samples apart.
+void Head::begin_level_rows() {
+    ring_rows_ = std::min(source_.held.height(), 2 * reach_ + 1);
+    const std::size_t samples = checked_product(static_cast<std::size_t>(source_.held.width() + 2 * reach_), static_cast<std::size_t>(source_.channels));
+    ring_stride_ = samples + 64;
+    memory_.work.reserve<std::uint8_t>(checked_product(ring_stride_, static_cast<std::size_t>(ring_rows_)));
+    memory_.row.reserve<float>(2 * ring_stride_ + kBlock);
+}
+
+// A filter sees the picture reflected outside, a median its nearest pixels.
+Border Head::level_border() const { return spec_.kind == Kind::median ? Border::replicate : Border::reflect; }
+
+void Head::load_level_ring(int last) {
+    const int width = source_.held.width(), channels = source_.channels;
+    const auto bytes = static_cast<std::size_t>(channels);
+    for (; ring_next_ <= std::min(last, source_.held.height() - 1); ++ring_next_) {
+        const std::uint8_t* const from = source_.data + ring_next_ * source_.row_stride;
+        std::uint8_t* const to = const_cast<std::uint8_t*>(level_source(ring_next_)) + reach_ * channels;
+        std::memcpy(to, from, static_cast<std::size_t>(width) * bytes);
+        for (int x = 1; x <= reach_; ++x) {
+            std::memcpy(to - x * channels, from + border_index(level_border(), -x, width) * channels, bytes);
+            std::memcpy(to + (width - 1 + x) * channels, from + border_index(level_border(), width - 1 + x, width) * channels, bytes);
+        }
+    }
+}
+
+// Pixel -reach of row y, which may lie outside.
+const std::uint8_t* Head::level_source(int y) const {
+    const int held = border_index(level_border(), y, source_.held.height()) % ring_rows_;
+    return memory_.work.reserve<std::uint8_t>(0) + static_cast<std::size_t>(held) * ring_stride_;
+}
+
+void Head::level_row(int y, std::uint8_t* out) {
+    const int count = source_.held.width() * source_.channels;
+    load_level_ring(y + reach_);
+    float* const sums = memory_.row.reserve<float>(0);
+    auto* const levels = reinterpret_cast<std::uint8_t*>(sums + ring_stride_);
+    auto& rows = memory_.level_rows;
+    rows.clear();
+    if (spec_.kind == Kind::median) {
+        for (int k = -reach_; k <= reach_; ++k) rows.push_back(level_source(y + k));
+        kernels().median(rows.data(), 2 * reach_ + 1, source_.channels, count, levels);
+    } else {
+        sum_levels(y, sums);
+        kernels().round_to_u8(sums, count, levels);
+    }
+    std::memcpy(out, levels, static_cast<std::size_t>(count));
+}
+
+// A row of a filter: the sums of `filter_row`, of all channels at once.
+void Head::sum_levels(int y, float* out) {
+    const Kernels& k = kernels();
+    const int channels = source_.channels, count = source_.held.width() * channels, taps = 2 * reach_ + 1;
+    auto& rows = memory_.level_rows;
+    if (!spec_.separable) {
+        for (const auto& [dy, dx] : memory_.places) rows.push_back(level_source(y + dy) + (reach_ + dx) * channels);
+        return k.vertical_u8(rows.data(), memory_.weights.data(), static_cast<int>(rows.size()), count, out);
+    }
+    float* const sums = out + ring_stride_;
+    const float *const vertical = spec_.values.at(row_) + spec_.columns / 2 - reach_, *const horizontal = vertical + spec_.columns;
+    for (int t = 0; t < taps; ++t) rows.push_back(level_source(y + t - reach_));
+    k.vertical_u8(rows.data(), vertical, taps, count + 2 * reach_ * channels, sums);
+    memory_.rows.clear();
+    for (int t = 0; t < taps; ++t) memory_.rows.push_back(sums + t * channels);
+    k.vertical_f32(memory_.rows.data(), horizontal, taps, count, out);
 }
 
 // ------------------------------------------------------------------------------------------------ fields

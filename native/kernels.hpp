@@ -87,6 +87,7 @@ struct Kernels {
 
     // Color, in place.
     void (*color_matrix)(Planes pixels, const float* matrix, const float* low, const float* high, int count);
+    void (*mix_rgb)(const std::uint8_t* in, const float* matrix, const float* low, const float* high, int count, std::uint8_t* out);  // packed
     void (*color_scale)(float* plane, float scale, float bias, float low, float high, int count);
     void (*lut)(float* plane, const float* table, int count);
 

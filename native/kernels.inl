@@ -495,17 +495,33 @@ void rgb_to_x4(const std::uint8_t* in, int count, std::uint8_t* out) {
 
 // ---------------------------------------------------------------------------------------------- color
 
+inline F mixed(F r, F g, F b, const float* row, float low, float high) {
+    F sum = Vec::add(Vec::mul(r, Vec::set(row[0])), Vec::mul(g, Vec::set(row[1])));
+    sum = Vec::add(Vec::add(sum, Vec::mul(b, Vec::set(row[2]))), Vec::set(row[3]));
+    return Vec::min(Vec::max(sum, Vec::set(low)), Vec::set(high));
+}
+
 void color_matrix(Planes pixels, const float* m, const float* low, const float* high, int count) {
     for (int i = 0; i < count; i += Vec::lanes) {
         const F r = Vec::load(plane(pixels, 0) + i);
         const F g = Vec::load(plane(pixels, 1) + i);
         const F b = Vec::load(plane(pixels, 2) + i);
-        for (int c = 0; c < 3; ++c) {
-            const float* const row = m + 4 * c;
-            F sum = Vec::add(Vec::mul(r, Vec::set(row[0])), Vec::mul(g, Vec::set(row[1])));
-            sum = Vec::add(Vec::add(sum, Vec::mul(b, Vec::set(row[2]))), Vec::set(row[3]));
-            Vec::store(plane(pixels, c) + i, Vec::min(Vec::max(sum, Vec::set(low[c])), Vec::set(high[c])));
-        }
+        for (int c = 0; c < 3; ++c) Vec::store(plane(pixels, c) + i, mixed(r, g, b, m + 4 * c, low[c], high[c]));
+    }
+}
+
+void mix_rgb(const std::uint8_t* in, const float* m, const float* low, const float* high, int count, std::uint8_t* out) {
+    std::uint8_t pixels[3 * Vec::lanes + 16] = {}, made[3 * Vec::lanes + 16];
+    for (int i = 0; i < count; i += Vec::lanes) {
+        const bool whole = i + Vec::lanes <= count;
+        const int rest = count - i < Vec::lanes ? count - i : Vec::lanes;
+        if (!whole) std::memcpy(pixels, in + 3 * i, static_cast<std::size_t>(3 * rest));
+        F color[3];
+        Vec::load_rgb(whole ? in + 3 * i : pixels, color[0], color[1], color[2]);
+        I level[3];
+        for (int c = 0; c < 3; ++c) level[c] = to_level(mixed(color[0], color[1], color[2], m + 4 * c, low[c], high[c]));
+        Vec::store_rgb_u8(whole ? out + 3 * i : made, level[0], level[1], level[2]);
+        if (!whole) std::memcpy(out + 3 * i, made, static_cast<std::size_t>(3 * rest));
     }
 }
 
@@ -694,6 +710,7 @@ constexpr Kernels make_table(const char* name) {
     k.round_to_u8 = round_to_u8;
     k.rgb_to_x4 = rgb_to_x4;
     k.color_matrix = color_matrix;
+    k.mix_rgb = mix_rgb;
     k.color_scale = color_scale;
     k.lut = lut;
     k.scale_each = scale_each;

@@ -68,6 +68,17 @@ void move_row(const Picture& in, const Warp& warp, const std::uint8_t* row, int 
     }
 }
 
+// A small part of a large picture: its rows lie too far apart for the processor to foresee them.
+constexpr int kRowsAhead = 4;
+
+inline void prefetch_row([[maybe_unused]] const Picture& in, [[maybe_unused]] int y, [[maybe_unused]] int x0, [[maybe_unused]] int width) {
+#if defined(__GNUC__)
+    const int first = std::clamp(x0, 0, in.width) * in.channels, last = std::clamp(x0 + width, 0, in.width) * in.channels;
+    const std::uint8_t* const row = in.data + y * in.row_stride;
+    for (int at = first; at < last; at += 64) __builtin_prefetch(row + at);
+#endif
+}
+
 // Any move, pixel by pixel.
 void move_one_by_one(const Picture& in, const Warp& warp, const Move& m, int first, int last, std::uint8_t* out) {
     for (int y = first; y < last; ++y) {
@@ -179,6 +190,8 @@ void move_pixels(const Picture& in, const Warp& warp, const Move& move, int firs
     if (move.is_transposed()) return move_transposed(in, warp, move, first, last, out);
     for (int y = first; y < last; ++y, out += static_cast<std::ptrdiff_t>(warp.width) * in.channels) {
         const int source = border_index(warp.border, move.y0 + move.yy * y, in.height);
+        const int ahead = move.y0 + move.yy * (y + kRowsAhead);
+        if (warp.width < in.width && ahead >= 0 && ahead < in.height) prefetch_row(in, ahead, move.xx > 0 ? move.x0 : move.x0 - warp.width + 1, warp.width);
         if (source < 0) fill_pixels(warp, in.channels, 0, warp.width, out);
         else move_row(in, warp, in.data + source * in.row_stride, move.x0, move.xx, warp.width, out);
     }
@@ -200,29 +213,6 @@ void replace_levels(const std::uint8_t* in, const std::uint8_t* tables, int widt
     if (channels == 3) return kernels().lookup_rgb(in, tables, width, out);
     for (int x = 0; x < width; ++x)
         for (int c = 0; c < channels; ++c) out[x * channels + c] = tables[256 * c + in[x * channels + c]];
-}
-
-Picture median_filter(const Picture& in, int side, Buffer& padded, Buffer& memory) {
-    const int reach = side / 2, channels = in.channels;
-    Picture wide = new_levels(in.height, in.width + 2 * reach, channels, padded);
-    auto* const pixels = const_cast<std::uint8_t*>(wide.data);
-    const auto bytes = static_cast<std::size_t>(channels);
-    for (int y = 0; y < in.height; ++y) {
-        const std::uint8_t* const from = in.data + y * in.row_stride;
-        std::uint8_t* const to = pixels + y * wide.row_stride;
-        std::memcpy(to + reach * channels, from, static_cast<std::size_t>(in.width) * bytes);
-        for (int x = 0; x < reach; ++x) {
-            std::memcpy(to + x * channels, from, bytes);
-            std::memcpy(to + (reach + in.width + x) * channels, from + (in.width - 1) * channels, bytes);
-        }
-    }
-    Picture out = new_levels(in.height, in.width, channels, memory);
-    for (int y = 0; y < in.height; ++y) {
-        const std::uint8_t* rows[7];
-        for (int k = 0; k < side; ++k) rows[k] = pixels + std::clamp(y + k - reach, 0, in.height - 1) * wide.row_stride;
-        kernels().median(rows, side, channels, in.width * channels, const_cast<std::uint8_t*>(out.data) + y * out.row_stride);
-    }
-    return out;
 }
 
 void equalize_tables(const Picture& in, std::uint8_t* tables) {

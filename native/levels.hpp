@@ -29,9 +29,6 @@ void move_pixels(const Picture& in, const Warp& warp, const Move& move, int firs
 void replace_levels(const std::uint8_t* in, const std::uint8_t* tables, int width, int channels, std::uint8_t* out);
 bool tables_are_plain(const std::uint8_t* tables, int channels);  // every level stays
 
-// The median of a square of 3, 5 or 7 pixels; the nearest pixel lies outside.
-Picture median_filter(const Picture& in, int side, Buffer& padded, Buffer& memory);
-
 // Tables (channels x 256) from how often a picture has each level: Pillow's ImageOps.equalize and autocontrast.
 void equalize_tables(const Picture& in, std::uint8_t* tables);
 void stretch_tables(const Picture& in, float cutoff, std::uint8_t* tables);

@@ -83,6 +83,13 @@ bool Points::leave_levels() const {
     return levels;
 }
 
+bool Points::are_mixing() const { return channels_ == 3 && memory_.active.size() == 1 && memory_.active[0]->kind == Kind::color_matrix; }
+
+void Points::mix(const std::uint8_t* in, int count, std::uint8_t* out) const {
+    const PointSpec& point = *memory_.active[0];
+    kernels().mix_rgb(in, point.matrix.at(row_), point.low.at(row_), point.high.at(row_), count, out);
+}
+
 void Points::apply(int y, int count, Planes pixels) const {
     for (std::size_t k = 0; k < memory_.active.size(); ++k) apply_one(k, y, count, pixels);
 }

@@ -24,6 +24,9 @@ public:
     bool are_tables() const;
     // And whether what comes out is levels, without rounding: so that more may follow.
     bool leave_levels() const;
+    // Whether all that is done is one mixing of colors; and that, on packed pixels.
+    bool are_mixing() const;
+    void mix(const std::uint8_t* in, int count, std::uint8_t* out) const;
     void apply(int y, int count, Planes pixels) const;
 
     // For points that are tables: what becomes of each level, channels x 256, and what is painted.

@@ -352,12 +352,28 @@ Status Renderer::run_levels(const Picture& in, const Warp* warp, const Points& p
     return Status::ok();
 }
 
+// Packed levels that become others row by row, straight into their slot.
+Status Renderer::run_level_rows(const Picture& in, Head& head, const Points& points, const Slot& slot) {
+    if (Status status = check_slot(in.height, in.width, in.channels, slot); !status.is_ok()) return status;
+    auto* stored = static_cast<std::uint8_t*>(slot.data);
+    if (head.has_level_rows()) head.begin_level_rows();
+    for (int y = 0; y < in.height; ++y, stored += slot_row_bytes(slot, Dtype::uint8)) {
+        if (head.has_level_rows()) head.level_row(y, stored);
+        else points.mix(in.data + y * in.row_stride, in.width, stored);
+    }
+    return Status::ok();
+}
+
 Status Renderer::run_pass(Picture in, const PassSpec& pass, bool first, std::size_t row, int denominator, const Program& program,
                           const Slot* slot, Picture& out, Buffer& memory) {
     Head head(pass.head, row, head_);
     if (Status status = head.prepare(in, decoder_); !status.is_ok()) return status;
     if (Status status = Points::check(pass, row, in.channels); !status.is_ok()) return status;
     const Points points(pass, row, in.channels, points_);
+    if (slot != nullptr && !pass.has_warp && in.samples == Samples::levels8 && stores_levels(program.store, in.channels) &&
+        (head.has_level_rows() ? points.empty() : !head.has_rows() && points.are_mixing()))
+        return run_level_rows(in, head, points, *slot);
+    head.settle(in);
     if (slot == nullptr && !pass.has_warp && !head.has_rows() && points.empty()) {
         out = in;
         return Status::ok();

@@ -29,6 +29,7 @@ private:
     Status run_pass(Picture in, const PassSpec& pass, bool first, std::size_t row, int denominator, const Program& program,
                     const Slot* slot, Picture& out, Buffer& memory);
     Status run_levels(const Picture& in, const Warp* warp, const Points& points, const Slot* slot, Picture& out, Buffer& memory);
+    Status run_level_rows(const Picture& in, Head& head, const Points& points, const Slot& slot);
     Status check_slot(int height, int width, int channels, const Slot& slot) const;
     void store_row(Planes pixels, int y, const StoreSpec& store, const Slot& slot);
 

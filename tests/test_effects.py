@@ -206,6 +206,37 @@ def test_gamma_is_its_definition() -> None:
         same(done(feed.Gamma(gamma=(gamma, gamma)), image), np.rint(255 * (image / 255) ** gamma))
 
 
+def test_a_tone_curve_is_de_casteljaus() -> None:
+    ramp = np.arange(256, dtype=np.uint8)[None, :, None]
+    for seed in range(5):
+        shift = planned(feed.ToneCurve(strength=0.3), ramp, seed).drawn[0].shift[0, :, 0]
+        t, points = np.arange(256) / 255, [np.zeros(256), 1 / 3 + shift[0], 2 / 3 + shift[1], np.ones(256)]
+        while len(points) > 1:
+            points = [a + (b - a) * t for a, b in itertools.pairwise(points)]
+        same(done(feed.ToneCurve(strength=0.3), ramp, seed=seed)[0, :, 0], np.rint(points[0] * 255))
+
+
+def test_jitter_is_its_four_definitions() -> None:
+    image = photo(5, 7)
+    drawn = planned(feed.ColorJitter(hue=(-90, 90)), image).drawn[0]
+    made = np.clip(image * drawn.brightness[0], 0, 255)
+    made = np.clip(127.5 + drawn.contrast[0] * (made - 127.5), 0, 255)
+    gray = made @ [0.299, 0.587, 0.114]
+    made = np.clip(gray[..., None] + drawn.saturation[0] * (made - gray[..., None]), 0, 255) / 255
+    ours = done(feed.ColorJitter(hue=(-90, 90)), image, "float32")
+    for y, x in itertools.product(range(5), range(7)):
+        h, s, v = colorsys.rgb_to_hsv(*made[y, x])
+        turned = colorsys.hsv_to_rgb((h + drawn.hue[0] / 360) % 1, s, v)
+        np.testing.assert_allclose(ours[y, x], np.array(turned) * 255, atol=0.01)
+
+
+def test_contrast_is_its_definition() -> None:
+    image = photo()
+    for factor in (0.0, 0.3, 1.8):
+        theirs = np.clip(127.5 + factor * (image - 127.5), 0, 255)
+        same(done(feed.Contrast(factor=(factor, factor)), image, "float32"), theirs, 0.001)
+
+
 def test_a_tone_curve_rises_from_black_to_white() -> None:
     ramp = np.arange(256, dtype=np.uint8)[None, :, None]
     for seed in range(20):

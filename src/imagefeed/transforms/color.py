@@ -34,7 +34,7 @@ def scale_levels(factor: Array, shift: Array, xp: Namespace) -> ColorMatrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brightness(Transform):
-    """Multiply every level.
+    """Multiply every level. Within a level of Pillow's ImageEnhance.Brightness, which rounds down.
 
         >>> Brightness(factor=(0.5, 1.5))
         Brightness(factor=(0.5, 1.5))
@@ -60,7 +60,7 @@ class Contrast(Transform):
     """Move every level away from, or towards, mid-gray.
 
     The pivot is 127.5 and not the picture's own mean, since what is done to a picture is decided before it is
-    decoded.
+    decoded. Agrees with the definition, `127.5 + factor (level - 127.5)`, within 0.001 of a level.
 
         >>> Contrast(factor=(0.5, 1.5))
         Contrast(factor=(0.5, 1.5))
@@ -84,6 +84,8 @@ class Contrast(Transform):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saturation(Transform):
     """Move every color away from, or towards, the gray of its luma (ITU-R BT.601, as in Pillow).
+
+    Within `1 + factor` levels of Pillow's ImageEnhance.Color, which rounds the gray picture first.
 
         >>> Saturation(factor=(0, 2))
         Saturation(factor=(0, 2))

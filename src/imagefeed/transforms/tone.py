@@ -64,7 +64,9 @@ class Gamma(Transform):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invert(Transform):
-    """Make a negative: `255 - level`, as Pillow's ImageOps.invert. Put it into `Sometimes` to apply it at random.
+    """Make a negative: `255 - level`, Pillow's ImageOps.invert to the level.
+
+    Put it into `Sometimes` to apply it at random.
 
     >>> Invert()
     Invert()
@@ -77,7 +79,7 @@ class Invert(Transform):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solarize(Transform):
-    """Invert what is bright: levels from a threshold on, as Pillow's ImageOps.solarize does.
+    """Invert what is bright: levels from a threshold on; Pillow's ImageOps.solarize to the level.
 
         >>> Solarize(threshold=(50, 200))
         Solarize(threshold=(50, 200))
@@ -101,7 +103,7 @@ class Solarize(Transform):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posterize(Transform):
-    """Keep the leading bits of every level, as Pillow's ImageOps.posterize does.
+    """Keep the leading bits of every level: Pillow's ImageOps.posterize to the level.
 
         >>> Posterize(bits=(2, 6))
         Posterize(bits=(2, 6))
@@ -126,6 +128,9 @@ class Posterize(Transform):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToneCurve(Transform):
     """Bend the tones along a cubic Bezier curve from black to white, whose two inner points are moved up or down.
+
+    The points of Bezier's definition are black, a third and two thirds of the way, each shifted, and white; a level
+    is its parameter. Agrees with De Casteljau's construction (1959) to the level.
 
         >>> ToneCurve(strength=0.2, per_channel=True)
         ToneCurve(strength=0.2, per_channel=True)
@@ -169,7 +174,9 @@ class Equalize(Transform):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoContrast(Transform):
-    """Stretch each channel from its darkest level to its brightest, as Pillow's ImageOps.autocontrast does.
+    """Stretch each channel from its darkest level to its brightest: Pillow's ImageOps.autocontrast to the level.
+
+    With a cutoff, within three levels of it: Pillow leaves out a part of a level's pixels, this all or none.
 
         >>> AutoContrast(cutoff=0.01)
         AutoContrast(cutoff=0.01)
