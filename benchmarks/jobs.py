@@ -16,7 +16,9 @@ class Job:
 
     `work` names the function that a system's file offers for it, `dataset` the scratch files (see
     `scratch_files.py`), `measure` how it is timed. `degrees`, `shift` (fractions of the picture) and
-    `area` are ranges of uniform draws; `size` is (height, width) of what comes out, `levels` how many
+    `area` are ranges of uniform draws, as are `factor` (of brightness, contrast and saturation), `hue` (degrees),
+    `sigma` (pixels, of a blur) and `noise` (levels, the standard deviation); `short_side` is what a
+    picture is resized to before its middle is cut out; `size` is (height, width) of what comes out, `levels` how many
     gray levels (0–255) one unit of it stands for, `check_draws` how many pictures are compared.
     `systems` names those that take part, where not all that offer the work do. `targets` are
     the least ratios of our rate to a system's, by the system's name; `roof_share` is the least
@@ -36,6 +38,11 @@ class Job:
     shift: tuple[float, float] = (-0.2, 0.2)
     area: tuple[float, float] = (0.08, 1.0)
     ratio: tuple[float, float] = (3 / 4, 4 / 3)
+    short_side: int = 256
+    factor: tuple[float, float] = (0.6, 1.4)
+    hue: tuple[float, float] = (-18.0, 18.0)
+    sigma: tuple[float, float] = (0.5, 2.0)
+    noise: tuple[float, float] = (5.0, 25.0)
     check_draws: int = 1024
     levels: float = 255.0
     systems: tuple[str, ...] | None = None
@@ -63,6 +70,16 @@ JOBS: tuple[Job, ...] = (
         work="resized_crop",
         dataset="photos",
         targets={"tfdata": 1.2, "tfdata-fast": 1.2, "dali": 1.4, "dali-plain": 1.4},
+    ),
+    Job(
+        name="validation",
+        letter="c",
+        short="validation: resize, center crop",
+        title="500×375 JPEG: resize the short side to 256, antialiased, center crop of 224×224, rescale to 0–1",
+        work="validation",
+        dataset="photos",
+        systems=("imagefeed", "roof", "tfdata", "dali", "albumentations", "pillow"),
+        targets={"albumentations": 1.5, "pillow": 1.5, "dali": 1.0},
     ),
     Job(
         name="large",
@@ -98,6 +115,24 @@ JOBS: tuple[Job, ...] = (
         levels=60.0,  # about the standard deviation of photographs, by which these are divided
         batch_size=256,
         least_rate=100_000,
+    ),
+    Job(
+        name="color",
+        letter="g",
+        short="jitter, blur, noise",
+        title="500×375 JPEG: resize to 224×224, color jitter, Gaussian blur, Gaussian noise, rescale to 0–1",
+        work="color",
+        dataset="photos",
+        targets={"tfdata-layers": 1.0, "dali": 1.0, "albumentations": 1.0},
+    ),
+    Job(
+        name="policy",
+        letter="h",
+        short="RandAugment",
+        title="500×375 JPEG: resize to 224×224, RandAugment of two operations, rescale to 0–1",
+        work="policy",
+        dataset="photos",
+        targets={"tfdata-layers": 1.0, "dali": 1.0},
     ),
     Job(
         name="start",

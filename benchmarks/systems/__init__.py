@@ -50,7 +50,7 @@ class Task:
     options: Mapping[str, str]
 
 
-ALL_WORK = ("affine", "resized_crop", "crop", "arrays")
+ALL_WORK = ("affine", "resized_crop", "validation", "crop", "arrays", "color", "policy")
 
 SYSTEMS: tuple[System, ...] = (
     System(
@@ -69,7 +69,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="imagefeed",
         package="imagefeed",
         antialias=False,
-        works=("affine", "resized_crop"),
+        works=("affine", "resized_crop", "color", "policy"),
     ),
     System(
         name="roof",
@@ -96,7 +96,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="tf",
         package="tensorflow",
         antialias=False,
-        works=("affine", "arrays"),
+        works=("affine", "arrays", "color", "policy"),
     ),
     System(
         name="tfdata",
@@ -105,7 +105,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="tf",
         package="tensorflow",
         antialias=False,
-        works=("resized_crop", "crop"),
+        works=("resized_crop", "validation", "crop"),
         options={"dct": "INTEGER_ACCURATE"},
     ),
     System(
@@ -144,7 +144,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="dali",
         package="nvidia.dali",
         antialias=False,
-        works=("affine", "resized_crop"),
+        works=("affine", "resized_crop", "color", "policy"),
     ),
     System(
         name="dali-whole",
@@ -163,16 +163,16 @@ SYSTEMS: tuple[System, ...] = (
         environment="torch",
         package="albumentations",
         antialias=False,
-        works=ALL_WORK,
+        works=tuple(work for work in ALL_WORK if work != "policy"),
     ),
     System(
         name="pillow",
-        title="Pillow and a thread pool: decode, then crop",
+        title="Pillow and a thread pool: decode, then resize or crop",
         module="pillow",
         environment="imagefeed",
         package="PIL.Image",
         antialias=True,
-        works=("crop",),
+        works=("validation", "crop"),
     ),
 )
 

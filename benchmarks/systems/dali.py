@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import nvidia.dali as dali
 from nvidia.dali import Pipeline, fn, types
+from nvidia.dali.auto_aug import rand_augment
 
 from . import Task
 
@@ -90,6 +91,51 @@ def _resized_crop(task: Task) -> Iterator[Any]:
         yield from _endless(pipeline, _rescaled(images))
 
 
+def _validation(task: Task) -> Iterator[Any]:
+    with _pipeline(task) as pipeline:
+        images = fn.decoders.image(_files(task), **DECODE)
+        shorter = task.job.short_side
+        images = fn.resize(images, resize_shorter=shorter, interp_type=types.INTERP_LINEAR, antialias=True)
+        images = fn.crop_mirror_normalize(images, crop=task.job.size, std=255.0, dtype=types.FLOAT, output_layout="HWC")
+        yield from _endless(pipeline, images)
+
+
+def _color(task: Task) -> Iterator[Any]:
+    job = task.job
+    with _pipeline(task) as pipeline:
+        images = fn.decoders.image(_files(task), **DECODE)
+        images = fn.resize(images, size=job.size, interp_type=types.INTERP_LINEAR, antialias=task.antialias)
+        factors = {name: fn.random.uniform(range=job.factor) for name in ("brightness", "contrast", "saturation")}
+        images = fn.color_twist(images, hue=fn.random.uniform(range=job.hue), **factors)
+        images = fn.gaussian_blur(images, sigma=fn.random.uniform(range=job.sigma))
+        images = fn.noise.gaussian(images, stddev=fn.random.uniform(range=job.noise))
+        images = fn.crop_mirror_normalize(images, std=255.0, dtype=types.FLOAT, output_layout="HWC")
+        yield from _endless(pipeline, images)
+
+
+def _policy(task: Task) -> Iterator[Any]:
+    """DALI's own RandAugment, magnitudes in 31 steps as in the paper."""
+
+    @dali.pipeline_def(
+        enable_conditionals=True,
+        batch_size=task.job.batch_size,
+        num_threads=task.threads,
+        device_id=None,
+        seed=0,
+        prefetch_queue_depth=2,
+    )
+    def policy() -> Any:
+        images = fn.decoders.image(_files(task), **DECODE)
+        images = fn.resize(images, size=task.job.size, interp_type=types.INTERP_LINEAR, antialias=task.antialias)
+        images = rand_augment.rand_augment(images, n=2, m=9, num_magnitude_bins=31, shape=task.job.size)
+        return fn.crop_mirror_normalize(images, std=255.0, dtype=types.FLOAT, output_layout="HWC")
+
+    pipeline = policy()
+    pipeline.build()
+    while True:
+        yield pipeline.run()[0]
+
+
 def _rescaled(images: Any) -> Any:
     """Flip by a coin, and 0–255 to 0–1 float32, in one operator."""
     return fn.crop_mirror_normalize(
@@ -133,7 +179,15 @@ def _arrays(task: Task) -> Iterator[Any]:
         yield from _endless(pipeline, arrays)
 
 
-WORK = {"affine": _affine, "resized_crop": _resized_crop, "crop": _crop, "arrays": _arrays}
+WORK = {
+    "affine": _affine,
+    "resized_crop": _resized_crop,
+    "validation": _validation,
+    "crop": _crop,
+    "arrays": _arrays,
+    "color": _color,
+    "policy": _policy,
+}
 
 
 def to_numpy(batch: Any) -> np.ndarray:

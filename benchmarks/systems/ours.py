@@ -49,6 +49,29 @@ def _resized_crop(task: Task) -> Iterator[np.ndarray]:
     return _endless(task, feed.folder(task.folder / "images"), steps)
 
 
+def _validation(task: Task) -> Iterator[np.ndarray]:
+    steps = [feed.ResizeShortestSide(task.job.short_side), feed.CenterCrop(task.job.size), feed.Rescale(1 / 255)]
+    return _endless(task, feed.folder(task.folder / "images"), steps)
+
+
+def _color(task: Task) -> Iterator[np.ndarray]:
+    job = task.job
+    steps = [
+        feed.Resize(job.size, antialias=task.antialias),
+        feed.ColorJitter(brightness=job.factor, contrast=job.factor, saturation=job.factor, hue=job.hue),
+        feed.GaussianBlur(sigma=job.sigma),
+        feed.GaussianNoise(std=job.noise),
+        feed.Rescale(1 / 255),
+    ]
+    return _endless(task, feed.folder(task.folder / "images"), steps)
+
+
+def _policy(task: Task) -> Iterator[np.ndarray]:
+    resize = feed.Resize(task.job.size, antialias=task.antialias)
+    steps = [resize, feed.RandAugment(count=2, magnitude=9), feed.Rescale(1 / 255)]
+    return _endless(task, feed.folder(task.folder / "images"), steps)
+
+
 def _crop(task: Task) -> Iterator[np.ndarray]:
     steps = [feed.RandomCrop(task.job.size), feed.Rescale(1 / 255)]
     return _endless(task, feed.folder(task.folder / "images"), steps)
@@ -61,7 +84,15 @@ def _arrays(task: Task) -> Iterator[np.ndarray]:
     return _endless(task, source, [*_moves(task), feed.Normalize(mean=mean, std=std)])
 
 
-WORK = {"affine": _affine, "resized_crop": _resized_crop, "crop": _crop, "arrays": _arrays}
+WORK = {
+    "affine": _affine,
+    "resized_crop": _resized_crop,
+    "validation": _validation,
+    "crop": _crop,
+    "arrays": _arrays,
+    "color": _color,
+    "policy": _policy,
+}
 
 
 def to_numpy(batch: np.ndarray) -> np.ndarray:

@@ -61,7 +61,15 @@ def _convert(task: Task) -> Iterator[range]:
         yield range(len(images))
 
 
-WORK = {"affine": _decode, "resized_crop": _decode, "crop": _decode, "arrays": _convert}
+WORK = {
+    "affine": _decode,
+    "resized_crop": _decode,
+    "validation": _decode,
+    "crop": _decode,
+    "arrays": _convert,
+    "color": _decode,
+    "policy": _decode,
+}
 
 
 def to_numpy(batch: range) -> None:

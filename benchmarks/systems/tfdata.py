@@ -53,6 +53,19 @@ def _resized_crop(task: Task) -> Iterator[tf.Tensor]:
     return _endless(task, load)
 
 
+def _validation(task: Task) -> Iterator[tf.Tensor]:
+    height, width = task.job.size
+
+    def load(path: tf.Tensor) -> tf.Tensor:
+        image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3, dct_method=task.options["dct"])
+        sides = tf.shape(image)[:2]
+        scaled = tf.cast(sides, tf.float32) * (task.job.short_side / tf.cast(tf.reduce_min(sides), tf.float32))
+        image = tf.image.resize(image, tf.cast(tf.round(scaled), tf.int32), antialias=True)
+        return tf.ensure_shape(tf.image.resize_with_crop_or_pad(image, height, width) / 255.0, (height, width, 3))
+
+    return _endless(task, load)
+
+
 def _crop(task: Task) -> Iterator[tf.Tensor]:
     height, width = task.job.size
     whole = task.options.get("decode") == "whole"
@@ -73,7 +86,7 @@ def _crop(task: Task) -> Iterator[tf.Tensor]:
     return _endless(task, load)
 
 
-WORK = {"resized_crop": _resized_crop, "crop": _crop}
+WORK = {"resized_crop": _resized_crop, "validation": _validation, "crop": _crop}
 
 
 def to_numpy(batch: tf.Tensor) -> np.ndarray:

@@ -38,7 +38,7 @@ def _endless(dataset: tf.data.Dataset, augment: keras.Sequential, threads: int) 
     return iter(mapped.repeat().prefetch(tf.data.AUTOTUNE).with_options(options))
 
 
-def _affine(task: Task) -> Iterator[tf.Tensor]:
+def _photographs(task: Task, steps: list[keras.layers.Layer]) -> Iterator[tf.Tensor]:
     dataset = keras.utils.image_dataset_from_directory(
         task.folder / "images",
         image_size=task.job.size,
@@ -47,7 +47,31 @@ def _affine(task: Task) -> Iterator[tf.Tensor]:
         seed=0,
         verbose=False,
     )
-    return _endless(dataset, keras.Sequential([*_layers(task), layers.Rescaling(1 / 255)]), task.threads)
+    return _endless(dataset, keras.Sequential([*steps, layers.Rescaling(1 / 255)]), task.threads)
+
+
+def _color(task: Task) -> Iterator[tf.Tensor]:
+    """Keras adds noise of one strength: the middle one."""
+    job = task.job
+    spread = (job.factor[1] - job.factor[0]) / 2
+    jitter = layers.RandomColorJitter(
+        value_range=(0, 255),
+        brightness_factor=spread,
+        contrast_factor=spread,
+        saturation_factor=tuple(value / 2 for value in job.factor),  # a half changes nothing there
+        hue_factor=tuple(degrees / 360 for degrees in job.hue),
+    )
+    blur = layers.RandomGaussianBlur(kernel_size=13, sigma=job.sigma, value_range=(0, 255), data_format="channels_last")
+    noise = layers.GaussianNoise(sum(job.noise) / 2)
+    return _photographs(task, [jitter, blur, noise])
+
+
+def _policy(task: Task) -> Iterator[tf.Tensor]:
+    return _photographs(task, [layers.RandAugment(value_range=(0, 255), num_ops=2, factor=9 / 30)])
+
+
+def _affine(task: Task) -> Iterator[tf.Tensor]:
+    return _photographs(task, _layers(task))
 
 
 def _arrays(task: Task) -> Iterator[tf.Tensor]:
@@ -59,7 +83,7 @@ def _arrays(task: Task) -> Iterator[tf.Tensor]:
     return _endless(dataset, keras.Sequential([*_layers(task), normalize]), task.threads)
 
 
-WORK = {"affine": _affine, "arrays": _arrays}
+WORK = {"affine": _affine, "arrays": _arrays, "color": _color, "policy": _policy}
 
 
 def to_numpy(batch: tf.Tensor) -> np.ndarray:

@@ -98,6 +98,25 @@ def _resized_crop(task: Task) -> Iterator[Any]:
     return _endless(task, Photographs, [crop, alb.HorizontalFlip(p=0.5), alb.ToFloat(max_value=255)])
 
 
+def _validation(task: Task) -> Iterator[Any]:
+    """Shrunk by area: OpenCV's way of antialiasing."""
+    shrink = alb.SmallestMaxSize(task.job.short_side, interpolation=cv2.INTER_AREA)
+    return _endless(task, Photographs, [shrink, alb.CenterCrop(*task.job.size), alb.ToFloat(max_value=255)])
+
+
+def _color(task: Task) -> Iterator[Any]:
+    job = task.job
+    turn = tuple(degrees / 360 for degrees in job.hue)
+    steps = [
+        alb.Resize(*job.size, interpolation=cv2.INTER_LINEAR),
+        alb.ColorJitter(brightness=job.factor, contrast=job.factor, saturation=job.factor, hue=turn, p=1.0),
+        alb.GaussianBlur(blur_limit=0, sigma_limit=job.sigma, p=1.0),
+        alb.GaussNoise(std_range=tuple(level / 255 for level in job.noise), p=1.0),
+        alb.ToFloat(max_value=255),
+    ]
+    return _endless(task, Photographs, steps)
+
+
 def _crop(task: Task) -> Iterator[Any]:
     return _endless(task, Photographs, [alb.RandomCrop(*task.job.size), alb.ToFloat(max_value=255)])
 
@@ -109,7 +128,14 @@ def _arrays(task: Task) -> Iterator[Any]:
     return _endless(task, Arrays, [_affine_step(task), alb.HorizontalFlip(p=0.5), normalize])
 
 
-WORK = {"affine": _affine, "resized_crop": _resized_crop, "crop": _crop, "arrays": _arrays}
+WORK = {
+    "affine": _affine,
+    "resized_crop": _resized_crop,
+    "validation": _validation,
+    "crop": _crop,
+    "arrays": _arrays,
+    "color": _color,
+}
 
 
 def to_numpy(batch: torch.Tensor) -> np.ndarray:
