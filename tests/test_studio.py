@@ -4,6 +4,7 @@ import http.client
 import json
 import logging
 import struct
+import threading
 import time
 import typing
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ pytest.importorskip("uvicorn", reason="the studio needs uvicorn: pip install 'im
 
 from imagefeed.studio import Studio, export
 from imagefeed.studio.catalog import catalog
+from imagefeed.studio.drawing import Painter
 from imagefeed.studio.work import Arrays, Work
+from imagefeed.waiting import StoppedError
 
 TUNED = feed.Pipeline(
     [
@@ -131,12 +134,80 @@ def test_the_grid_has_a_loaders_own_pixels(client: Client, photos: Path) -> None
     assert header["cells"][-1]["words"] == ["dogs"]
 
 
-def test_what_has_no_common_size_is_shown_smaller(client: Client) -> None:
-    status, body = client.post("/api/draw", client.work(feed.Pipeline([feed.Rotate(degrees=(5, 9))]), records=[0, 2]))
+def test_pictures_may_be_of_several_sizes(client: Client, photos: Path) -> None:
+    pipeline = feed.Pipeline([feed.Rotate(degrees=(5, 9))])
+    status, body = client.post("/api/draw", client.work(pipeline, records=[0, 2], epoch=0, draws=1, seed=3))
+    header, pictures = unpacked(body)
+    assert status == 200
+    assert (header["exact"], header["several"]) == (True, True)
+    for record, picture in zip((0, 2), pictures, strict=True):
+        alone = feed.Loader(feed.folder(photos).subset([record]), pipeline, seed=3)
+        assert picture.shape[:2] == alone.replay(0, 0)[0].shape[:2]
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two smooth pictures of 800x1200."""
+    root = tmp_path_factory.mktemp("large")
+    rng = np.random.default_rng(1)
+    for k in range(2):
+        small = Image.fromarray(rng.integers(0, 256, (8, 12, 3), np.uint8))
+        small.resize((1200, 800), Image.Resampling.BICUBIC).save(root / f"{k}.jpg", quality=95)
+    return root
+
+
+def test_what_is_large_is_shown_smaller(large: Path) -> None:
+    with Studio(feed.folder(large, labels=None), feed.Pipeline([])) as studio:
+        client = Client(studio)
+        status, body = client.post("/api/draw", client.work(feed.Pipeline([feed.Rotate(degrees=(5, 9))]), records=[1]))
     header, pictures = unpacked(body)
     assert status == 200
     assert not header["exact"]
-    assert {picture.shape for picture in pictures} == {(160, 160, 4)}
+    assert {picture.shape for picture in pictures} == {(107, 160, 4)}
+
+
+@pytest.mark.parametrize(
+    "first",
+    [feed.RandomResizedCrop((96, 96)), feed.Resize((96, 96)), feed.RandomCrop((96, 96)), feed.Rotate(degrees=(1, 9))],
+)
+def test_quick_pictures_are_nearly_the_loaders(
+    large: Path, first: feed.Transform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are made from copies, for which the files are decoded once; and are the same views."""
+    with Studio(feed.folder(large, labels=None), feed.Pipeline([])) as studio:
+        client = Client(studio)
+        work = client.work(feed.Pipeline([first, feed.HorizontalFlip()]), records=[0, 1])
+        exact, expected = unpacked(client.post("/api/draw", work)[1])
+        quick, found = unpacked(client.post("/api/draw?quick=1", work)[1])
+        monkeypatch.delattr("imagefeed.engine.Engine._read")  # no file is read any more
+        again = unpacked(client.post("/api/draw?quick=1", work)[1])[1]
+    assert not quick["exact"]
+    assert [cell["epoch"] for cell in quick["cells"]] == [cell["epoch"] for cell in exact["cells"]]
+    for one, two, three in zip(expected, found, again, strict=True):
+        assert one.shape == two.shape
+        assert np.abs(one.astype(float) - two).mean() < 3
+        assert np.array_equal(two, three)
+
+
+def test_a_newer_drawing_ends_the_one_under_way(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    began = threading.Event()
+    draw = Painter.draw
+
+    def slow(self: Painter, pipeline: feed.Pipeline, **given: typing.Any) -> typing.Any:
+        if given["seed"] == 1:
+            began.set()
+            assert given["stopped"].wait(20)
+            raise StoppedError
+        return draw(self, pipeline, **given)
+
+    monkeypatch.setattr(Painter, "draw", slow)
+    answers: list[int] = []
+    first = threading.Thread(target=lambda: answers.append(client.post("/api/draw", client.work(TUNED, seed=1))[0]))
+    first.start()
+    assert began.wait(20)
+    assert client.post("/api/draw", client.work(TUNED, seed=2))[0] == 200
+    first.join(20)
+    assert answers == [409]
 
 
 def test_a_picture_that_cannot_be_read_says_why(client: Client) -> None:

@@ -81,10 +81,20 @@ def cache_point(pipeline: Pipeline, cache: Cache) -> CachePoint:
         words = f"after {', '.join(type(step).__name__ for step in pipeline.steps[:count])}"
         steps = tuple(Step.of(number, step) for number, step in enumerate(pipeline.steps[:count]))
         return CachePoint(Stage.of(steps, scalable=False), pipeline.stages(count), words)
-    side = cache.short_side or _useful_short_side(pipeline)
+    side = cache.short_side or useful_short_side(pipeline)
+    return shrunk_point(pipeline, side, scalable=pipeline.training and pipeline.is_random)
+
+
+def shrunk_point(pipeline: Pipeline, side: int | None, *, scalable: bool) -> CachePoint:
+    """All of a pipeline is done after pictures are kept.
+
+    Args:
+        pipeline: What is done.
+        side: The short side that larger pictures are shrunk to; None to keep them as they are.
+        scalable: Whether they may be decoded at a fraction of their size for that.
+    """
     if side is None:
         return CachePoint(Stage.of((), scalable=False), pipeline.stages(), "whole, as decoded")
-    scalable = pipeline.training and pipeline.is_random
     before = Stage.of((Step.of(-1, _ShortSide(side)),), scalable=scalable)
     return CachePoint(before, pipeline.stages(), f"whole, shrunk to a short side of {side} where it is longer")
 
@@ -95,7 +105,7 @@ def kept(pipeline: Pipeline, cache: Cache) -> tuple[Pipeline, int]:
     return Pipeline(before, training=pipeline.training), sum(not isinstance(step, _ShortSide) for step in before)
 
 
-def _useful_short_side(pipeline: Pipeline) -> int | None:
+def useful_short_side(pipeline: Pipeline) -> int | None:
     """The short side that training can use, None where pictures must not be shrunk.
 
     They may be, where the first view is cut out of a picture by shares of its size and not by pixels: then a picture of

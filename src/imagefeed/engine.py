@@ -84,9 +84,14 @@ class Engine:
         self.functions = _functions(processes) if processes else None
         self.meter = Meter()
         self._held = 0 if source.in_memory else HELD_TOGETHER
-        point = None if cache is None else cache_point(pipeline, cache)
-        self.stages = pipeline.stages() if point is None else point.after
-        self.keeper = None if cache is None or point is None else Keeper(source, cache, point, self.sizes)
+        self.stages = pipeline.stages()
+        self.keeper: Keeper | None = None
+        if cache is not None:
+            self.keep(Keeper(source, cache, cache_point(pipeline, cache), self.sizes))
+
+    def keep(self, keeper: Keeper) -> None:
+        """Keep pictures, and go on from what is kept."""
+        self.keeper, self.stages = keeper, keeper.point.after
 
     @property
     def planned_together(self) -> int:

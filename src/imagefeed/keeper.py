@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
-from imagefeed.cache import HEADER, Bytes, Cache, FolderStore, Kind, open_store, sealed
+from imagefeed.cache import HEADER, Bytes, Cache, FolderStore, Kind, Store, open_store, sealed
 from imagefeed.cache_point import CachePoint
 from imagefeed.plan import plan
 from imagefeed.sources import Source
@@ -45,7 +45,14 @@ class Found:
 class Keeper:
     """A cache, as one engine uses it."""
 
-    def __init__(self, source: Source, cache: Cache, point: CachePoint, sample: Callable[[Ints], Ints]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        cache: Cache,
+        point: CachePoint,
+        sample: Callable[[Ints], Ints],
+        store: Store | None = None,
+    ) -> None:
         self.point = point
         self.hits = 0
         self.misses = 0
@@ -53,7 +60,7 @@ class Keeper:
         self._to_replace: set[bytes] = set()
         self._source = source
         self._cache = cache
-        self.store = open_store(cache)
+        self.store = open_store(cache) if store is None else store
         self.kind: Kind = self._decide(sample)
         self._digest = point.digest(cache, self.kind, source.color)
 

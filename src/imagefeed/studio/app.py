@@ -23,7 +23,7 @@ from imagefeed.presets import PRESETS
 from imagefeed.sources import Source
 from imagefeed.studio import export
 from imagefeed.studio.catalog import catalog
-from imagefeed.studio.drawing import MOST_PIXELS, check_shown, draw, original, packed
+from imagefeed.studio.drawing import MOST_PIXELS, Painter, check_shown, packed
 from imagefeed.studio.guard import App, Guard, Refusal, note
 from imagefeed.studio.measuring import measure
 from imagefeed.studio.work import Arrays, Work, records_of, step_of
@@ -50,6 +50,10 @@ class RefusedError(Exception):
         self.refusal = Refusal(status, reason)
 
 
+class OutdatedError(Exception):
+    """A newer request has taken the place of this one."""
+
+
 class Page:
     """What is behind the page: a source, and what is being made of it.
 
@@ -62,6 +66,8 @@ class Page:
     def __init__(self, source: Source, pipeline: Pipeline, title: str) -> None:
         self.source = source
         self.title = title
+        self._painter = Painter(source)
+        self._drawing = threading.Event()  # set to end the drawing under way
         self.arrays = Arrays()
         self._files = {
             file.name: (file.read_bytes(), _TYPES[file.suffix])
@@ -100,26 +106,27 @@ class Page:
         )
 
     async def draw(self, request: Request) -> Response:
-        """The grid; it also becomes what a reload of the page finds."""
+        """The grid; it also becomes what a reload of the page finds. A newer request ends one that is under way."""
         work, pipeline = await self._asked(request)
         check_shown(pipeline)
+        quick = request.query_params.get("quick") == "1"
 
         def make(stopped: threading.Event) -> bytes:
             epochs = range(work.epoch, work.epoch + work.draws)
-            drawing = draw(
-                self.source,
+            drawing = self._painter.draw(
                 pipeline,
                 seed=work.seed,
                 records=work.records,
                 epochs=epochs,
                 size=work.size,
                 stopped=stopped,
+                quick=quick,
             )
             names = [name.replace("\\", "/").rsplit("/", 1)[-1] for name in self._names(work)]
             return packed(drawing, {"names": names})
 
         self.work = work
-        return Response(await _limited(make), media_type="application/octet-stream")
+        return Response(await self._latest(make), media_type="application/octet-stream")
 
     async def explain(self, request: Request) -> Response:
         """What is done to the first of the records in the first draw, in words."""
@@ -138,7 +145,7 @@ class Page:
         work, pipeline = await self._asked(request)
         check_shown(pipeline)
         work = replace(work, records=work.records[:8])
-        make = partial(measure, self.source, pipeline, seed=work.seed, records=work.records, epoch=work.epoch)
+        make = partial(measure, self._painter, pipeline, seed=work.seed, records=work.records, epoch=work.epoch)
         return JSONResponse(await _limited(lambda stopped: make(stopped=stopped)))
 
     async def export(self, request: Request) -> Response:
@@ -165,7 +172,7 @@ class Page:
             raise RefusedError(404, "there is no such picture")
         size = request.query_params.get("size", "320")
         side = int(size) if size in ("320", "1024") else 320
-        return Response(await _limited(lambda stopped: original(self.source, int(text), side)), media_type="image/png")
+        return Response(await _limited(lambda stopped: self._painter.original(int(text), side)), media_type="image/png")
 
     # ---------------------------------------------------------------------------------------------- parts
 
@@ -174,6 +181,17 @@ class Page:
         if found is None:
             raise RefusedError(404, "there is no such file")
         return Response(found[0], media_type=found[1])
+
+    async def _latest(self, work: Callable[[threading.Event], T]) -> T:
+        """Draw, unless something newer is to be drawn meanwhile."""
+        self._drawing.set()
+        mine = self._drawing = threading.Event()
+        try:
+            return await _limited(work, mine)
+        except RefusedError:
+            if self._drawing is not mine:
+                raise OutdatedError from None
+            raise
 
     def _names(self, work: Work) -> list[str]:
         return self.source.names(records_of(work.records))
@@ -211,6 +229,7 @@ def make_app(page: Page, *, token: str, hosts: tuple[str, ...], cookie: str = "i
     handlers: dict[Any, Any] = {
         ImagefeedError: _not_possible,
         RefusedError: _refused,
+        OutdatedError: _outdated,
         404: _not_there,
         405: _not_there,
     }
@@ -230,6 +249,10 @@ async def _refused(request: Request, error: Exception) -> Response:
     refusal = error.refusal if isinstance(error, RefusedError) else Refusal(500, "refused")
     note(request.scope, refusal)
     return JSONResponse({"error": refusal.reason}, refusal.status)
+
+
+async def _outdated(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "a newer request has come"}, 409)
 
 
 async def _not_there(request: Request, error: Exception) -> Response:
@@ -253,9 +276,9 @@ async def _body(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
-async def _limited(work: Callable[[threading.Event], T]) -> T:
+async def _limited(work: Callable[[threading.Event], T], stopped: threading.Event | None = None) -> T:
     """Do some work in a thread; give up, and tell the work so, when it takes too long."""
-    stopped = threading.Event()
+    stopped = stopped or threading.Event()
     try:
         return await asyncio.wait_for(asyncio.to_thread(work, stopped), PATIENCE)
     except (TimeoutError, StoppedError) as error:

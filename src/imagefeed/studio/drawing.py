@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
 import threading
@@ -13,16 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.cache import Cache, RamStore
+from imagefeed.cache_point import shrunk_point, useful_short_side
 from imagefeed.engine import Engine
-from imagefeed.errors import PlanError, SpecError
+from imagefeed.errors import SpecError
 from imagefeed.group import Batch, Final
+from imagefeed.keeper import Keeper
 from imagefeed.memory import available_cores
 from imagefeed.order import Portion
 from imagefeed.overlays import Overlay, overlays
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source
 from imagefeed.studio.work import records_of
-from imagefeed.transforms import Resize
+from imagefeed.transforms import ResizeLongestSide
 from imagefeed.types import Dtype
 
 LARGEST_SHOWN = 512
@@ -31,7 +35,8 @@ LARGEST_SHOWN = 512
 MOST_PIXELS = 120_000_000
 """Of one picture, before it is decoded."""
 
-GRAY = 127.0
+_COPIES = Cache("ram", budget="1GB", store="raw")
+"""Of pictures that take long to decode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,113 +73,167 @@ class Drawing:
     seconds: dict[str, float]
 
 
-def draw(
-    source: Source,
-    pipeline: Pipeline,
-    *,
-    seed: int,
-    records: Sequence[int],
-    epochs: Sequence[int],
-    size: int,
-    stopped: threading.Event,
-) -> Drawing:
-    """Draw some records, each once for every epoch.
+@dataclass(frozen=True, slots=True)
+class _View:
+    """Which draws of which records."""
 
-    Args:
-        source: Where they come from.
-        pipeline: What is done; its units are left out.
-        seed: As for a Loader.
-        records: Their places in the source.
-        epochs: As for a Loader.
-        size: The side, in pixels, of what cannot be shown as it is.
-        stopped: Ends the work when it is set.
-
-    Raises:
-        ImagefeedError: The pipeline cannot be applied.
-        StoppedError: `stopped` was set.
-    """
-    steps = pipeline.levels()
-    indices = records_of(records)
-    seconds: dict[str, float] = {}
-    try:
-        batches = _batches(source, steps, seed, indices, epochs, seconds, stopped, largest=LARGEST_SHOWN)
-        exact = True
-    except (_LargeError, PlanError):
-        shown = Pipeline([*steps, Resize((size, size), fit="contain", fill=GRAY)], training=steps.training)
-        batches = _batches(source, shown, seed, indices, epochs, seconds, stopped)
-        exact = False
-    cells = [_cells(source, batch, epoch, records) for batch, epoch in zip(batches, epochs, strict=True)]
-    return Drawing([column[k] for k in range(len(records)) for column in cells], exact, seconds)
-
-
-def floats(source: Source, pipeline: Pipeline, seed: int, records: Sequence[int], epoch: int) -> NDArray[np.float32]:
-    """What a model is given of some records: float32 (n, height, width, channels).
-
-    Raises:
-        ImagefeedError: The pipeline cannot be applied.
-    """
-    stopped = threading.Event()
-    batches = _batches(source, pipeline, seed, records_of(records), [epoch], {}, stopped, dtype="float32")
-    return batches[0].images
+    seed: int
+    indices: NDArray[np.int64]
+    epochs: Sequence[int]
+    stopped: threading.Event
 
 
 class _LargeError(Exception):
     """Pictures come out larger than is shown."""
 
 
-def _batches(
-    source: Source,
-    pipeline: Pipeline,
-    seed: int,
-    indices: NDArray[np.int64],
-    epochs: Sequence[int],
-    seconds: dict[str, float],
-    stopped: threading.Event,
-    *,
-    dtype: Dtype = "uint8",
-    largest: int | None = None,
-) -> list[Batch]:
-    """A batch of the records for every epoch; the time that it takes is written into `seconds`."""
-    engine = Engine(
-        source,
-        pipeline,
-        threads=available_cores(),
-        seed=seed,
-        dtype=dtype,
-        layout="nhwc",
-        most_pixels=MOST_PIXELS,
-    )
-    start = time.perf_counter()
-    groups = [engine.fetch(indices, indices, epoch, stopped) for epoch in epochs]
-    for group in groups:
-        engine.finish_fetch(group)
-    fetched = time.perf_counter()
-    finals: list[Final] = []
-    for group, epoch in zip(groups, epochs, strict=True):
-        finals.append(engine.finish_plan(group, epoch))
-        if largest is not None and finals[-1].sizes.max() > largest:
-            raise _LargeError
-    planned = time.perf_counter()
-    renderings = [one for final in finals for one in engine.render(final, 0, [Portion(indices, indices)])]
-    batches = [engine.finish_render(rendering) for rendering in renderings]
-    seconds |= {"read": fetched - start, "plan": planned - fetched, "render": time.perf_counter() - planned}
-    return batches
+class Painter:
+    """Makes pictures of a source: as a loader gives them, or quickly from shrunk copies that it keeps.
+
+    Args:
+        source: Where they come from.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._copies = RamStore(_COPIES.bytes)
+
+    def draw(
+        self,
+        pipeline: Pipeline,
+        *,
+        seed: int,
+        records: Sequence[int],
+        epochs: Sequence[int],
+        size: int,
+        stopped: threading.Event,
+        quick: bool = False,
+    ) -> Drawing:
+        """Draw some records, each once for every epoch.
+
+        Args:
+            pipeline: What is done; its units are left out.
+            seed: As for a Loader.
+            records: Their places in the source.
+            epochs: As for a Loader.
+            size: The side, in pixels, of what cannot be shown as it is.
+            stopped: Ends the work when it is set.
+            quick: Draw from shrunk copies, which are made of pictures that are seen for the first time.
+
+        Raises:
+            ImagefeedError: The pipeline cannot be applied.
+            StoppedError: `stopped` was set.
+        """
+        steps = pipeline.levels()
+        view = _View(seed, records_of(records), epochs, stopped)
+        shown = Pipeline([*steps, ResizeLongestSide(size)], training=steps.training)
+        exact = not quick
+        if quick and _copied_side(steps) is None and _copied_side(shown) is not None:
+            steps = shown  # pictures stay as large as they are, and are large or else there were no hurry
+        try:
+            columns, seconds = self._batches(steps, view, quick=quick, largest=LARGEST_SHOWN)
+        except _LargeError:
+            columns, seconds = self._batches(shown, view, quick=quick)
+            exact = False
+        cells = [
+            _cell(self.source, column[k], epoch, record)
+            for k, record in enumerate(records)
+            for column, epoch in zip(columns, epochs, strict=True)
+        ]
+        return Drawing(cells, exact, seconds)
+
+    def floats(self, pipeline: Pipeline, seed: int, records: Sequence[int], epoch: int) -> NDArray[np.float32]:
+        """What a model is given of some records: float32 (pixels of all of them, channels).
+
+        Raises:
+            ImagefeedError: The pipeline cannot be applied, or none of them can be read.
+        """
+        view = _View(seed, records_of(records), [epoch], threading.Event())
+        batches = self._batches(pipeline, view, dtype="float32")[0][0]
+        found = [batch.images.reshape(-1, batch.images.shape[-1]) for batch in batches if len(batch.images)]
+        if not found:
+            raise batches[0].bad[0]
+        return np.concatenate(found)
+
+    def original(self, record: int, side: int) -> bytes:
+        """A record as it is stored, upright and whole, as a PNG that fits into a square.
+
+        Raises:
+            ImagefeedError: It cannot be read.
+        """
+        from PIL import Image  # not before it is needed
+
+        view = _View(0, records_of([record]), [0], threading.Event())
+        batch = self._batches(Pipeline([]), view, quick=True, side=side)[0][0][0]
+        for error in batch.bad:
+            raise error
+        picture = Image.fromarray(rgb(batch.images[0]))
+        picture.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=2.0)
+        out = io.BytesIO()
+        picture.save(out, "PNG", compress_level=1)
+        return out.getvalue()
+
+    def _batches(
+        self,
+        pipeline: Pipeline,
+        view: _View,
+        *,
+        dtype: Dtype = "uint8",
+        largest: int | None = None,
+        quick: bool = False,
+        side: int | None = None,
+    ) -> tuple[list[list[Batch]], dict[str, float]]:
+        """For every epoch a batch of each record, so that they may be of several sizes; and what the parts of the work
+        took, in seconds.
+        """
+        engine = self._engine(pipeline, view.seed, dtype)
+        start = time.perf_counter()
+        if quick:
+            point = shrunk_point(pipeline, side or _copied_side(pipeline), scalable=True)
+            engine.keep(Keeper(self.source, _COPIES, point, engine.sizes, self._copies))
+            engine.fill(view.indices)  # once for all epochs
+        groups = [engine.fetch(view.indices, view.indices, epoch, view.stopped) for epoch in view.epochs]
+        for group in groups:
+            engine.finish_fetch(group)
+        fetched = time.perf_counter()
+        finals: list[Final] = []
+        for group, epoch in zip(groups, view.epochs, strict=True):
+            finals.append(engine.finish_plan(group, epoch))
+            if largest is not None and finals[-1].sizes.max() > largest:
+                raise _LargeError
+        planned = time.perf_counter()
+        portions = [Portion(one, one) for one in view.indices[:, None]]
+        renderings = [[engine.render(final, k, [one])[0] for k, one in enumerate(portions)] for final in finals]
+        batches = [[engine.finish_render(one) for one in column] for column in renderings]
+        rendered = time.perf_counter()
+        return batches, {"read": fetched - start, "plan": planned - fetched, "render": rendered - planned}
+
+    def _engine(self, pipeline: Pipeline, seed: int, dtype: Dtype) -> Engine:
+        return Engine(
+            self.source,
+            pipeline,
+            threads=available_cores(),
+            seed=seed,
+            dtype=dtype,
+            layout="nhwc",
+            most_pixels=MOST_PIXELS,
+        )
 
 
-def _cells(source: Source, batch: Batch, epoch: int, records: Sequence[int]) -> list[Cell]:
-    """The cells of one epoch, in the order of the records."""
-    sizes = [(int(image.shape[0]), int(image.shape[1])) for image in batch.images]
-    given = source.targets(batch.indices) if len(batch.indices) else None
-    drawn = overlays(given, batch.targets, sizes, source.classes)
-    found = {
-        record: Cell(record, epoch, image, overlay)
-        for record, image, overlay in zip(batch.indices.tolist(), batch.images, drawn, strict=True)
-    }
-    bad = iter(batch.bad)
-    return [
-        found.get(record) or Cell(record, epoch, None, Overlay(), next((error.reason for error in bad), "unreadable"))
-        for record in records
-    ]
+def _copied_side(pipeline: Pipeline) -> int | None:
+    """The short side of copies that a pipeline can be drawn from: few sizes serve all positions of its sliders."""
+    side = useful_short_side(pipeline)
+    return None if side is None else 1 << max(side - 1, 1).bit_length()
+
+
+def _cell(source: Source, batch: Batch, epoch: int, record: int) -> Cell:
+    """What became of one record."""
+    for error in batch.bad:
+        return Cell(record, epoch, None, Overlay(), error.reason)
+    image = batch.images[0]
+    size = int(image.shape[0]), int(image.shape[1])
+    (overlay,) = overlays(source.targets(batch.indices), batch.targets, [size], source.classes)
+    return Cell(record, epoch, image, overlay)
 
 
 def rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -199,7 +258,8 @@ def packed(drawing: Drawing, extra: dict[str, Any]) -> bytes:
 
     cells = [_packed_cell(cell, put) for cell in drawing.cells]
     milliseconds = {name: round(value * 1e3, 2) for name, value in drawing.seconds.items()}
-    header = {"cells": cells, "exact": drawing.exact, "milliseconds": milliseconds} | extra
+    several = len({(cell["height"], cell["width"]) for cell in cells if not cell["error"]}) > 1
+    header = {"cells": cells, "exact": drawing.exact, "several": several, "milliseconds": milliseconds} | extra
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 4)
     return b"".join([struct.pack("<I", len(text)), text, *blocks])
@@ -228,27 +288,6 @@ def _packed_cell(cell: Cell, put: Any) -> dict[str, Any]:
         block = np.ascontiguousarray(overlay.mask).tobytes()
         result["mask"] = put(block + bytes(-len(block) % 4))
     return result
-
-
-def original(source: Source, record: int, side: int) -> bytes:
-    """A record as it is stored, upright and whole, as a PNG that fits into a square.
-
-    Raises:
-        ImagefeedError: It cannot be read.
-    """
-    import io
-
-    from PIL import Image  # not before it is needed
-
-    steps = Pipeline([])
-    engine_batch = _batches(source, steps, 0, records_of([record]), [0], {}, threading.Event())[0]
-    for error in engine_batch.bad:
-        raise error
-    picture = Image.fromarray(rgb(engine_batch.images[0]))
-    picture.thumbnail((side, side), Image.Resampling.BOX, reducing_gap=2.0)
-    out = io.BytesIO()
-    picture.save(out, "PNG", compress_level=1)
-    return out.getvalue()
 
 
 def check_shown(pipeline: Pipeline) -> None:

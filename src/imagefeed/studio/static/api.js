@@ -4,8 +4,12 @@ export class Impossible extends Error {
   constructor(message, step) { super(message); this.step = step; }
 }
 
+// What was asked for is no longer wanted.
+export class Outdated extends Error {}
+
 async function checked(response) {
   if (response.ok) return response;
+  if (response.status === 409) throw new Outdated();
   const type = response.headers.get("content-type") || "";
   if (!type.startsWith("application/json")) throw new Impossible(await response.text(), null);
   const told = await response.json();
@@ -27,8 +31,8 @@ export async function openFile(file) {
 }
 
 // A grid: a JSON text behind its length, then pixels as a canvas takes them.
-export async function draw(work) {
-  const buffer = await (await post("/api/draw", work)).arrayBuffer();
+export async function draw(work, quick, signal) {
+  const buffer = await (await post(`/api/draw?quick=${quick ? 1 : 0}`, work, signal)).arrayBuffer();
   const length = new DataView(buffer).getUint32(0, true);
   const drawing = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const start = 4 + length;

@@ -1,6 +1,6 @@
 // The page: one value, `work`, and what is drawn from it. Every change makes a new grid; only the last one counts.
 
-import { begin, download, draw, openFile, post, Impossible } from "./api.js";
+import { begin, download, draw, openFile, post, Impossible, Outdated } from "./api.js";
 import { controls, element } from "./fields.js";
 import { paint, showGrid, showMeasures } from "./grid.js";
 
@@ -14,30 +14,61 @@ history.replaceState(null, "", "/"); // the key has done its work; it need not b
 
 // ------------------------------------------------------------------------------------------------ drawing
 
+// Where a loader's own pixels take long, as of large originals, quick ones from shrunk copies come first, and the
+// loader's own once nothing changes any more.
+const SLOW = 100, SETTLED = 250; // milliseconds
+let slow = false, settling = 0, exact = null;
+
 async function redraw() {
+  clearTimeout(settling);
+  exact?.abort();
   if (busy) { again = true; return; }
   busy = true;
   do {
     again = false;
-    await drawOnce();
+    await drawOnce(slow);
   } while (again);
   busy = false;
-  document.body.dataset.drawn = String(Number(document.body.dataset.drawn ?? 0) + 1);
+  if (slow) settling = setTimeout(settle, SETTLED);
+  else told();
 }
 
-async function drawOnce() {
+async function settle() {
+  busy = true;
+  await drawOnce(false);
+  busy = false;
+  if (again) { again = false; redraw(); } else told();
+}
+
+// For tests: how often the page has come to rest.
+function told() { document.body.dataset.drawn = String(Number(document.body.dataset.drawn ?? 0) + 1); }
+
+async function drawOnce(quick) {
   const start = performance.now();
+  const control = new AbortController();
+  if (!quick && slow) exact = control; // worth ending early
   try {
-    drawing = await draw(work);
+    drawing = await draw(work, quick, control.signal);
     showGrid(at("grid"), drawing, show, choose);
     tell(null);
-    const times = Object.entries(drawing.milliseconds).map(([name, time]) => `${name} ${time.toFixed(1)} ms`);
-    const kind = drawing.exact ? "These are the pixels that a loader gives" : "Shown smaller than a loader gives them";
-    at("note").textContent = `${kind} for seed ${work.seed}. ${Math.round(performance.now() - start)} ms in all: ${times.join(", ")}.`;
-    if (at("measures").open) measureSoon();
+    const taken = performance.now() - start;
+    if (!quick) slow = taken > SLOW;
+    note(quick, taken);
+    if (!quick && at("measures").open) measureSoon();
   } catch (error) {
+    if (error instanceof Outdated || error.name === "AbortError") return;
     tell(error instanceof Impossible ? error : new Impossible(`${error.message}; is the studio still running?`, null));
+  } finally {
+    exact = null;
   }
+}
+
+function note(quick, taken) {
+  const kind = quick ? "Drawn quickly from shrunk copies, before the pixels that a loader gives"
+    : drawing.exact ? "These are the pixels that a loader gives" : "Shown smaller than a loader gives them";
+  const times = Object.entries(drawing.milliseconds).map(([name, time]) => `${name} ${time.toFixed(1)} ms`);
+  const sizes = drawing.several ? " They come out in several sizes: a batch needs one, so add a crop or a resize." : "";
+  at("note").textContent = `${kind} for seed ${work.seed}. ${Math.round(taken)} ms in all: ${times.join(", ")}.${sizes}`;
 }
 
 function tell(error) {
