@@ -201,7 +201,7 @@ async function choose(cell, name) {
   at("detail-before").src = `/api/picture/${cell.record}?size=1024`;
   paint(at("detail-after"), cell);
   at("plan").textContent = "…";
-  at("detail").showModal();
+  if (!at("detail").open) at("detail").showModal();
   try {
     at("plan").textContent = (await (await post("/api/explain", { ...work, records: [cell.record], epoch: cell.epoch })).json()).text;
   } catch (error) {
