@@ -1,7 +1,9 @@
 """Figures in the documentation, from the files that the benchmarks wrote.
 
-A page says `{{ rate affine imagefeed }}`, `{{ ratio affine keras }}`, `{{ plot affine }}` or `{{ speed }}`; a name that
-is in no file ends the build.
+A page says `{{ rate affine imagefeed }}`, `{{ ratio affine keras }}`, `{{ plot affine }}` or `{{ speed }}` of the main
+benchmarks; `{{ transforms }}` of that of every transform; `{{ percent units preset }}`, `{{ number targets cost }}` or
+`{{ tiny statistics error }}` of what benchmarks/pages.py measured; `{{ parity torch }}` for the largest difference in the
+table of parity. A name that is in no file ends the build.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -18,6 +21,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 TOKEN = re.compile(r"\{\{ (\w+)((?: [\w-]+)*) \}\}")
 RESULTS = PROJECT / "benchmarks" / "results" / "latest.json"
+PAGES = PROJECT / "benchmarks" / "results" / "pages.json"
+TRANSFORMS = PROJECT / "benchmarks" / "results" / "transforms.md"
+PARITY = PROJECT / "docs" / "parity.md"
 
 
 def on_page_markdown(markdown: str, **kwargs: Any) -> str:
@@ -27,7 +33,9 @@ def on_page_markdown(markdown: str, **kwargs: Any) -> str:
 
 def filled(markdown: str, results: dict[str, Any]) -> str:
     """The text with its figures."""
-    makers = {"rate": rate, "ratio": ratio, "plot": plot, "speed": speed}
+    makers = {"rate": rate, "ratio": ratio, "plot": plot, "speed": speed, "transforms": transforms, "parity": parity}
+    for name, form in (("percent", ".1%"), ("number", ".2f"), ("count", ",d"), ("tiny", ".0e")):
+        makers[name] = partial(figure, form)
     return TOKEN.sub(lambda found: makers[found[1]](results, *found[2].split()), markdown)
 
 
@@ -45,6 +53,24 @@ def ratio(results: dict[str, Any], job: str, peer: str) -> str:
     """How many times a peer's rate ours is: the median of the rounds."""
     pairs = zip(rates(results, job, "imagefeed"), rates(results, job, peer), strict=True)
     return f"{median(ours / theirs for ours, theirs in pairs):.1f}"
+
+
+def figure(form: str, results: dict[str, Any], part: str, name: str) -> str:
+    """A figure that benchmarks/pages.py measured."""
+    return format(json.loads(PAGES.read_text("utf-8"))[part][name], form)
+
+
+def parity(results: dict[str, Any], backend: str) -> str:
+    """The largest difference between the loader and a backend, of all rows of the table, in levels."""
+    rows = [line.strip("| \n").split(" | ") for line in PARITY.read_text("utf-8").splitlines() if line.startswith("| ")]
+    column = rows[0].index(backend)
+    cells = (row[column] for row in rows[1:] if len(row) == len(rows[0]))
+    return f"{max(float(cell.split(' / ')[0]) for cell in cells if cell[:1].isdigit()):.2f}"
+
+
+def transforms(results: dict[str, Any]) -> str:
+    """The table of every transform, without its heading."""
+    return TRANSFORMS.read_text("utf-8").partition("\n")[2].lstrip()
 
 
 def speed(results: dict[str, Any]) -> str:

@@ -248,6 +248,9 @@ def test_figures_come_from_what_was_measured() -> None:
     results["jobs"]["affine"]["systems"] = {"imagefeed": fast, "keras": slow}
     assert hooks.filled("{{ rate affine keras }}: {{ ratio affine keras }}", results) == "100: 3.0"
     assert "<svg" in hooks.filled("{{ plot affine }}", results)
+    assert 0 < float(hooks.filled("{{ parity torch }}", results)) <= 1.01
+    measured = json.loads(hooks.PAGES.read_text("utf-8"))
+    assert hooks.filled("{{ percent units preset }}", results) == f"{measured['units']['preset']:.1%}"
     with pytest.raises(KeyError):
         hooks.filled("{{ rate affine nobody }}", results)
     with pytest.raises(KeyError):

@@ -110,7 +110,7 @@ def shot(page: Page, name: str) -> None:
     folder = os.environ.get("IMAGEFEED_SCREENSHOTS")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        page.wait_for_function("[...document.images].every(one => one.complete)")
+        page.wait_for_function("() => [...document.images].every(one => one.complete)")
         page.screenshot(path=Path(folder) / f"{name}.png")
 
 
@@ -205,11 +205,48 @@ def test_by_keyboard_alone(page: Page) -> None:
 
 
 def test_a_picture_is_explained(page: Page) -> None:
-    page.locator("button.cell").first.click()
+    page.get_by_role("button", name="pagoda.jpg, draw 1").click()
     expect(page.locator("#plan")).to_contain_text("steps[0] RandomResizedCrop")
     shot(page, "studio-detail")
     page.keyboard.press("Escape")
     expect(page.locator("#detail")).to_be_hidden()
+
+
+def test_masks_boxes_and_points_are_drawn_over(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cat whose head, eyes and outline are marked: they turn with her, and can be hidden."""
+    from skimage import data  # Chelsea the cat, by Stefan van der Walt, CC0
+
+    cat = np.asarray(data.chelsea())
+    rows, columns = np.ogrid[: cat.shape[0], : cat.shape[1]]
+    head = ((columns - 255) / 165) ** 2 + ((rows - 140) / 130) ** 2 < 1
+    targets = {
+        "mask": feed.Mask(head.astype(np.uint8)[None]),
+        "boxes": feed.Boxes([[[90, 10, 420, 270]]], labels=[[0]]),
+        "points": feed.Keypoints([[[166, 113, 2], [330, 113, 2], [268, 238, 2]]]),
+    }
+    source = feed.arrays(cat[None], targets, classes=("head",))
+    steps = feed.Pipeline([feed.Rotate(degrees=(-40, 40)), feed.RandomResizedCrop((160, 160), scale=(0.5, 1.0))])
+    monkeypatch.setattr("imagefeed.studio.app.PATIENCE", PATIENCE / 1000)
+    with (
+        Studio(source, steps, title="cat") as studio,
+        browser.new_context(viewport={"width": 1360, "height": 460}) as context,
+    ):
+        context.set_default_timeout(PATIENCE)
+        page = context.new_page()
+        page.goto(studio.address)
+        drawn(page, 0)
+        assert page.locator(".cell canvas.marks").count() == 4
+        inked = page.evaluate(
+            """[...document.querySelectorAll(".cell canvas.marks")].map(one => one.getContext("2d")
+                .getImageData(0, 0, one.width, one.height).data.filter((ink, k) => k % 4 === 3 && ink > 0).length)"""
+        )
+        assert all(5_000 < one < 320 * 320 for one in inked)
+        shot(page, "studio-targets")
+        page.locator("button.cell").nth(1).click()
+        assert page.locator("#detail-stack canvas.marks").count() == 1
+        page.keyboard.press("Escape")
+        page.get_by_label("Boxes, masks").uncheck()
+        assert page.locator(".cell canvas.marks").count() == 0
 
 
 def test_levels_and_times(page: Page) -> None:

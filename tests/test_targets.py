@@ -283,3 +283,14 @@ def test_a_folder_can_say_where_its_masks_lie(tmp_path) -> None:
 def test_a_distortion_that_targets_cannot_follow_is_an_error() -> None:
     with pytest.raises(feed.PlanError, match="boxes, points and masks do not follow them yet"):
         batch_of(feed.Mask(np.zeros((1, *SIZE), np.uint8)), feed.Pipeline([feed.GridDistortion(strength=0.3)]))
+
+
+def test_a_replay_has_the_targets_of_one_record() -> None:
+    pictures = np.zeros((2, 40, 60, 3), np.uint8)
+    boxes = feed.Boxes([[[30, 10, 50, 20]], [[0, 0, 9, 9], [1, 1, 5, 5]]], labels=[[1], [0, 2]])
+    source = feed.arrays(pictures, {"boxes": boxes, "age": np.array([3, 4])})
+    image, target = feed.Loader(source, feed.Pipeline([])).replay(epoch=0, index=1)
+    assert image.shape == (40, 60, 3)
+    assert target["age"] == 4
+    assert target["boxes"]["labels"].tolist() == [0, 2]
+    assert target["boxes"]["count"] == 2

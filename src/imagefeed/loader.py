@@ -15,7 +15,7 @@ from imagefeed.decode import MOST_PIXELS
 from imagefeed.engine import Engine
 from imagefeed.errors import DecodeError, SpecError
 from imagefeed.feeding import Feeding
-from imagefeed.feeds.batches import Units, Where, is_dict, without_units
+from imagefeed.feeds.batches import Units, Where, each, is_dict, without_units
 from imagefeed.group import Batch
 from imagefeed.grouping import grouped, told
 from imagefeed.loader_options import OnError, Options, Sampling, dtype_of, order_of
@@ -364,7 +364,7 @@ class Loader(Feeding):
                 `Batch.keys` is index + copy * len(source).
 
         Returns:
-            (image, target), or the image alone where the source has no targets.
+            (image, target), or the image alone where the source has no targets. Several targets are a dict.
 
         Raises:
             IndexError: There is no such record.
@@ -376,7 +376,9 @@ class Loader(Feeding):
         batch = next(self._run(epoch, portion))
         for error in batch.bad:
             raise error
-        return batch.images[0] if batch.targets is None else (batch.images[0], batch.targets[0])
+        if batch.targets is None:
+            return batch.images[0]
+        return batch.images[0], each(batch.targets, lambda array: array[0])
 
     def explain(self, index: int, *, epoch: int | None = None) -> str:
         """What is done to one record, in words: its draws, and the reading and the passes that follow from them.

@@ -75,9 +75,9 @@ def without_units(pipeline: Pipeline) -> tuple[Pipeline, Units]:
 def mapped(batch: Any, images: Callable[[Any], Any], others: Callable[[Any], Any]) -> Any:
     """A batch of the same structure, of what the functions make of its images and of its other arrays."""
     if is_dict(batch):
-        return {name: images(one) if name == "image" else _each(one, others) for name, one in batch.items()}
+        return {name: images(one) if name == "image" else each(one, others) for name, one in batch.items()}
     if is_tuple(batch):
-        return (images(batch[0]), *(_each(one, others) for one in batch[1:]))
+        return (images(batch[0]), *(each(one, others) for one in batch[1:]))
     return images(batch)
 
 
@@ -101,5 +101,6 @@ def ahead(items: Iterable[T], count: int) -> Iterator[T]:
     yield from waiting
 
 
-def _each(value: Any, function: Callable[[Any], Any]) -> Any:
-    return {name: _each(one, function) for name, one in value.items()} if is_dict(value) else function(value)
+def each(value: Any, function: Callable[[Any], Any]) -> Any:
+    """The same structure of what a function makes of its arrays."""
+    return {name: each(one, function) for name, one in value.items()} if is_dict(value) else function(value)

@@ -80,9 +80,14 @@ def _entry(name: str) -> dict[str, Any] | None:
         "group": cls.__module__.rpartition(".")[2],
         "role": start.role,
         "doc": words,
-        "fields": [_field(cls, start, field, docs.get(field.name, "")) for field in fields(cast(Any, cls))],
+        "fields": [_field(cls, start, field, docs.get(field.name, "")) for field in _own_first(cls)],
         "starter": plain(start),
     }
+
+
+def _own_first(cls: type) -> list[Field[Any]]:
+    """The fields of a class, before those that many classes have, such as a border."""
+    return sorted(fields(cast(Any, cls)), key=lambda field: field.name not in cls.__annotations__)
 
 
 def plain(transform: Transform) -> dict[str, Any]:

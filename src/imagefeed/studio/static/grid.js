@@ -13,7 +13,7 @@ export function paint(canvas, cell) {
   canvas.getContext("2d").putImageData(cell.image, 0, 0);
 }
 
-export function mark(canvas, cell) {
+function mark(canvas, cell) {
   const scale = Math.max(1, Math.round(320 / Math.max(cell.width, cell.height)));
   canvas.width = cell.width * scale;
   canvas.height = cell.height * scale;
@@ -29,12 +29,12 @@ export function mark(canvas, cell) {
     context.drawImage(part, 0, 0, canvas.width, canvas.height);
   }
   context.lineWidth = 3;
-  context.font = "bold 15px system-ui";
+  context.font = "bold 24px system-ui";
   cell.boxes.forEach(([left, top, right, bottom], k) => {
     const name = cell.names[k] ?? "";
     context.strokeStyle = context.fillStyle = color([...name].reduce((sum, one) => sum + one.codePointAt(0), 0));
     context.strokeRect(left * scale, top * scale, (right - left) * scale, (bottom - top) * scale);
-    context.fillText(name, left * scale + 4, top * scale + 16);
+    context.fillText(name, left * scale + 4, top * scale + 24);
   });
   for (const [x, y] of cell.points) {
     context.beginPath();
@@ -47,7 +47,13 @@ export function mark(canvas, cell) {
   }
 }
 
-const marks = (cell) => cell.classes || cell.boxes.length || cell.points.length;
+// What is drawn over a picture: nothing, or one canvas.
+export function marksOver(cell) {
+  if (!cell.classes && !cell.boxes.length && !cell.points.length) return [];
+  const over = element("canvas", { className: "marks", "aria-hidden": "true" });
+  mark(over, cell);
+  return [over];
+}
 
 function cellOf(cell, name, show, choose) {
   if (cell.error) return element("div", { className: "cell" }, element("p", {}, cell.error));
@@ -57,11 +63,7 @@ function cellOf(cell, name, show, choose) {
   const made = element("button", { className: "cell", "aria-label": label, title: label, onclick: () => choose(cell, name) }, canvas);
   made.dataset.record = cell.record;
   made.dataset.epoch = cell.epoch;
-  if (show.targets && marks(cell)) {
-    const over = element("canvas", { className: "marks", "aria-hidden": "true" });
-    mark(over, cell);
-    made.append(over);
-  }
+  if (show.targets) made.append(...marksOver(cell));
   return made;
 }
 

@@ -2,7 +2,7 @@
 
 import { begin, download, draw, openFile, post, Impossible, Outdated } from "./api.js";
 import { controls, element } from "./fields.js";
-import { paint, showGrid, showMeasures } from "./grid.js";
+import { marksOver, paint, showGrid, showMeasures } from "./grid.js";
 
 const at = (id) => document.getElementById(id);
 const entries = new Map();
@@ -200,6 +200,8 @@ async function choose(cell, name) {
   at("detail-title").textContent = `${name}, draw ${cell.epoch}`;
   at("detail-before").src = `/api/picture/${cell.record}?size=1024`;
   paint(at("detail-after"), cell);
+  at("detail-stack").querySelector(".marks")?.remove();
+  if (show.targets) at("detail-stack").append(...marksOver(cell));
   at("plan").textContent = "…";
   if (!at("detail").open) at("detail").showModal();
   try {
@@ -295,7 +297,7 @@ async function main() {
   work = found.work;
   count = found.count;
   keys = work.steps.map(() => `new-${fresh++}`);
-  at("title").textContent = `studio · ${found.title} · ${count} pictures`;
+  at("title").textContent = `studio · ${found.title} · ${count} ${count === 1 ? "picture" : "pictures"}`;
   at("add").replaceWith(chooser("Add a step", insert, "add"));
   showSteps();
   bindTools();
