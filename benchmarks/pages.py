@@ -23,7 +23,7 @@ import imagefeed as feed
 PROJECT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("IMAGEFEED_DATA", PROJECT.parent / "shared" / "data"))
 OUTPUT = Path(__file__).parent / "results" / "pages.json"
-TRAINED, JUDGED = 500, 300  # photographs
+TRAINED, JUDGED = 300, 200  # photographs
 ENDS = "_W:0", "_b:0"
 
 
@@ -45,14 +45,18 @@ def units() -> dict[str, Any]:
 
     net = squeezenet(DATA / "weights" / "squeezenet_v1.1_imagenet.h5")
     train = feed.folder(DATA / "cats_dogs" / "train")
-    chosen = np.random.default_rng(0).permutation(len(train))[:TRAINED]
-    sets = train.subset(chosen.tolist()), feed.folder(DATA / "cats_dogs" / "validation")
+    judged = feed.folder(DATA / "cats_dogs" / "validation")
+    rng = np.random.default_rng(0)
+    sets = [
+        source.subset(rng.permutation(len(source))[:count].tolist())
+        for source, count in ((train, TRAINED), (judged, JUDGED))
+    ]
     steps = {
         "preset": [feed.Normalize.preset("caffe")],
         "rescale": [feed.Rescale(1 / 255)],
         "raw": [],
     }
-    result: dict[str, Any] = {"trained": TRAINED, "judged": min(JUDGED, len(sets[1]))}
+    result: dict[str, Any] = {"trained": TRAINED, "judged": JUDGED}
     for name, last in steps.items():
         pipeline = feed.Pipeline([feed.Resize((227, 227)), *last]).deterministic()
         parts: list[tuple[Any, Any]] = []

@@ -1,9 +1,9 @@
 """Figures in the documentation, from the files that the benchmarks wrote.
 
 A page says `{{ rate affine imagefeed }}`, `{{ ratio affine keras }}`, `{{ plot affine }}` or `{{ speed }}` of the main
-benchmarks; `{{ transforms }}` of that of every transform; `{{ percent units preset }}`, `{{ number targets cost }}` or
-`{{ tiny statistics error }}` of what benchmarks/pages.py measured; `{{ parity torch }}` for the largest difference in the
-table of parity. A name that is in no file ends the build.
+benchmarks; `{{ transforms }}` of that of every transform; `{{ percent units preset }}`, `{{ count units judged }}`,
+`{{ number targets cost }}` or `{{ tiny statistics error }}` of what benchmarks/pages.py measured; `{{ parity torch }}`
+for the largest difference in the table of parity. A name that is in no file ends the build.
 """
 
 from __future__ import annotations

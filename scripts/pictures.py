@@ -1,7 +1,7 @@
 """The pictures of the pages that answer a question, in docs/images: ``python scripts/pictures.py``.
 
-On photographs that scikit-image ships: Chelsea the cat (Stefan van der Walt, CC0) and an astronaut (NASA, public domain).
-Needs scikit-image and torch.
+On photographs that scikit-image ships: Chelsea the cat (Stefan van der Walt, CC0) and an astronaut (NASA, public
+domain). Needs scikit-image and torch.
 """
 
 from __future__ import annotations

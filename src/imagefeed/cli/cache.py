@@ -41,7 +41,7 @@ def build(
     kept = Cache(cache, budget=budget, store=store, quality=quality, identity=identity)
     loader = Loader(open_source(folder), steps, cache=kept, on_error="skip", max_bad=1.0)
     expected, words = loader.cache_estimate()
-    console.err.print(
+    (console.err if as_json else console.out).print(
         f"{len(loader.source)} pictures, {escape(words)}: about {format_bytes(expected)}; "
         f"{room(cache)} free on the disk, budget {budget}",
         soft_wrap=True,
