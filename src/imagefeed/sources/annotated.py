@@ -67,7 +67,8 @@ def rows_of_classes(owner: Ints, labels: Ints, count: int, classes: int) -> Mult
 
 def instances(counts: Ints) -> Ints:
     """Numbers from 1 for the things in each picture, int64 (things,)."""
-    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+    before: Ints = np.repeat(np.cumsum(counts) - counts, counts)
+    return np.arange(1, len(before) + 1) - before
 
 
 def numbers_of_things(counts: Ints, where: str) -> Ints:
