@@ -55,8 +55,8 @@ class UrlPictures(Pictures):
         rows: list[int] = indices.tolist()
         with self._lock:
             self._calls += 1
-            for row in rows:
-                if _local(self.urls[row]) is None:
+            for row, url in zip(rows, self.urls.take(indices), strict=True):
+                if not _is_local(url):
                     self._ask(row)
             for row, (call, future) in list(self._coming.items()):
                 if call >= self._calls - _REMEMBERED:
@@ -66,7 +66,7 @@ class UrlPictures(Pictures):
 
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
         rows: list[int] = indices.tolist()
-        paths = [_local(url) or "" for url in self.urls.take(indices)]
+        paths = [_path(url) if _is_local(url) else "" for url in self.urls.take(indices)]
         far = [(place, row) for place, row in enumerate(rows) if not paths[place]]
         with self._lock:
             coming = {row: self._ask(row) for _, row in far}
@@ -101,10 +101,13 @@ class Failure:
     message: str
 
 
-def _local(url: str) -> str | None:
-    """The path of a file in this machine's own file system; None for one that is somewhere else."""
-    if not url.startswith(("file://", "local://")) or "::" in url:
-        return None
+def _is_local(url: str) -> bool:
+    """Whether a file is in this machine's own file system."""
+    return url.startswith(("file://", "local://")) and "::" not in url
+
+
+def _path(url: str) -> str:
+    """The path of such a file."""
     core: Any = import_module("fsspec.core")  # has no types
     return core.strip_protocol(url)
 
