@@ -56,7 +56,7 @@ Unit = dict[str, int]
 # What can be done anywhere, one unit at a time and always with the same result: rows of some records each, in columns.
 Work = Callable[..., Iterator[Row]]
 
-# A unit of rendering: what is lost with a machine, and what is sent to one at a time.
+# Pictures of a unit of rendering: what is lost with a machine. In smaller ones, what Ray does for each unit shows.
 _RENDERED = 1024
 # Units for each actor, at least: so that none waits long for the last one.
 _SHARES = 4
@@ -121,7 +121,7 @@ def dataset(
             raise fail(f"dataset({name}=)", value, f"expected an integer of at least {least}")
     options: dict[str, Any] = {"shuffle": shuffle, "seed": seed, "drop_last": drop_last, "on_error": on_error}
     loader = Loader(source, pipeline, batch_size=batch_size, dtype=dtype, layout=layout, threads=pool.cpus, **options)
-    size = min(_RENDERED // batch_size, len(loader) // (_SHARES * pool.actors))
+    size = min(_RENDERED // batch_size, epochs * len(loader) // (_SHARES * pool.actors))
     units = _ranges(loader, range(epoch, epoch + epochs), max(size, 1))
     return pool.mapped(_Rendering(loader), units, progress=progress)
 

@@ -1,0 +1,193 @@
+"""What docs/scale.md reckons with: Ray beside the plain loader on one machine, two shards beside one loader, and what a
+record costs in an index, in a shuffled order, in statistics and in a cache.
+
+    python benchmarks/scale.py --photos FOLDER [--out results/scale.json] [--part rendering|shards|records] [--rounds 3]
+
+FOLDER holds JPEGs in a sub-folder for every class. A part takes less than a minute and is written beside the others.
+Rates are those of the steady state: the first third of the pictures of a run is not counted, and the time until then is
+given by itself. Systems take turns; ratios are of the same round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import pickle
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import imagefeed as feed
+from imagefeed.memory import available_cores
+from imagefeed.order import shuffled
+from imagefeed.sources.names import Names
+from imagefeed.sums import MomentSum, ScatterSum
+
+CROP = [feed.RandomResizedCrop((224, 224)), feed.HorizontalFlip()]
+STEPS = {"uint8": CROP, "float32": [*CROP, feed.Rescale(1 / 255)]}
+BATCH = 32
+RENDERED = 9000
+CORES = available_cores()
+
+
+def steady(sizes: Iterable[int], total: int) -> tuple[float, float]:
+    """Pictures a second after the first third, and the seconds until the first batch."""
+    begin = time.perf_counter()
+    first = middle = 0.0
+    seen = counted = 0
+    for size in sizes:
+        now = time.perf_counter()
+        first = first or now - begin
+        seen += size
+        if 3 * seen < total:
+            middle = now
+        else:
+            counted += size
+    return counted / (time.perf_counter() - middle), first
+
+
+def spread(values: list[float]) -> dict[str, Any]:
+    return {"median": statistics.median(values), "low": min(values), "high": max(values), "rounds": len(values)}
+
+
+def rendering(source: feed.Source, rounds: int) -> dict[str, Any]:
+    import ray
+
+    from imagefeed.adapters import ray as feed_ray
+
+    ray.init(num_cpus=CORES, object_store_memory=3 << 30, include_dashboard=False, log_to_driver=False)
+    many = source.subset(np.resize(np.arange(len(source)), RENDERED))
+
+    def plain(steps: list[feed.Transform]) -> Iterator[int]:
+        return (len(batch.images) for batch in feed.Loader(many, feed.Pipeline(steps), batch_size=BATCH).batches(0))
+
+    def rayed(steps: list[feed.Transform]) -> Iterator[int]:
+        made = feed_ray.dataset(many, feed.Pipeline(steps), batch_size=BATCH, progress=False)
+        return (len(batch["image"]) for batch in made.iter_batches(batch_size=BATCH))
+
+    found: dict[str, Any] = {}
+    for name, steps in STEPS.items():
+        ours, theirs, starts = [], [], []
+        for _ in range(rounds):
+            ours.append(steady(plain(steps), RENDERED)[0])
+            rate, start = steady(rayed(steps), RENDERED)
+            theirs.append(rate)
+            starts.append(start)
+        found[name] = {
+            "loader": spread(ours),
+            "ray": spread(theirs),
+            "ratio": spread([there / here for there, here in zip(theirs, ours, strict=True)]),
+            "start_seconds": spread(starts),
+        }
+    ray.shutdown()
+    return found
+
+
+def timed_shard(photos: Path, rank: int, world: int, begun: Any, results: Any) -> None:
+    """Some epochs of a shard, begun by all at once: how many pictures, and when that began and ended."""
+    loader = feed.Loader(feed.folder(photos), feed.Pipeline(STEPS["uint8"]), batch_size=BATCH, threads=CORES // world)
+    part = loader.shard(rank, world) if world > 1 else loader
+    next(part.batches(0))
+    begun.wait()
+    begin = time.monotonic()
+    count = sum(len(batch.images) for epoch in range(6) for batch in part.batches(epoch))
+    results.put((count, begin, time.monotonic()))
+
+
+def shards(photos: Path, rounds: int) -> dict[str, Any]:
+    """A process for each core beside one for all."""
+    context = multiprocessing.get_context("spawn")
+    ratios: list[float] = []
+    for _ in range(rounds):
+        rates: dict[int, float] = {}
+        for world in (1, CORES):
+            begun, results = context.Barrier(world), context.Queue()
+            workers = [
+                context.Process(target=timed_shard, args=(photos, rank, world, begun, results)) for rank in range(world)
+            ]
+            for worker in workers:
+                worker.start()
+            counts, begins, ends = zip(*(results.get() for _ in workers), strict=True)
+            for worker in workers:
+                worker.join()
+            rates[world] = sum(counts) / (max(ends) - min(begins))
+        ratios.append(rates[CORES] / rates[1])
+    return {"processes": CORES, "to_one": spread(ratios)}
+
+
+def seconds(work: Callable[[], object], times: int = 5) -> float:
+    """The least of several runs."""
+    found: list[float] = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - begin)
+    return min(found)
+
+
+def records(source: feed.Source, rounds: int) -> dict[str, Any]:
+    """What one record costs."""
+    million = 10**6
+    listed = [f"n{k // 1300:08d}_{k % 1300}.JPEG" for k in range(million)]
+    names = Names.of(listed)
+    sent = pickle.dumps(names, protocol=5)
+    some = np.arange(million, dtype=np.int64) * 997
+    with tempfile.TemporaryDirectory() as scratch:
+        started = time.perf_counter()
+        small = feed.Pipeline([feed.Resize((256, 256))])
+        feed.materialize(source, small, Path(scratch) / "out", copies=1, shards=4)
+        packed = time.perf_counter() - started
+        manifest = feed.Manifest.load(Path(scratch) / "out")
+    fitted = min(
+        seconds(lambda: feed.Statistics.fit(source, feed.Pipeline([feed.Resize((224, 224))])), 1) for _ in range(rounds)
+    )
+    moments, matrix = MomentSum("channel"), ScatterSum(3072)
+    moments.add(np.ones((2, 3, 4, 4), np.float32))
+    matrix.add(np.ones((2, 3072), np.float32))
+    files = [os.path.getsize(name) for name in source.names(np.arange(len(source)))]
+    return {
+        "names_bytes": (names.block.nbytes + names.ends.nbytes) / million,
+        "name_length": statistics.mean(map(len, listed)),
+        "names_sent_bytes": len(sent) / million,
+        "ranges_bytes": 4 + 8 + 8 + 9 + len("0000000017-n01440764_10026.jpg"),
+        "shuffle_nanoseconds": seconds(lambda: shuffled(some, 10**9, seed=1, epoch=2)) / million * 1e9,
+        "statistics_rate": len(source) / fitted,
+        "sum_bytes": {"channel": len(pickle.dumps(moments)), "zca_32x32x3": len(pickle.dumps(matrix))},
+        "merge_seconds": {"zca_32x32x3": seconds(lambda: matrix.merge(matrix), 3)},
+        "stored_bytes": statistics.mean(files),
+        "packing_rate": len(source) / packed,
+        "packed_bytes": manifest.bytes / manifest.samples,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale.json")
+    parser.add_argument("--part", choices=("rendering", "shards", "records"))
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    source = feed.folder(arguments.photos)
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "rendering": lambda: rendering(source, arguments.rounds),
+        "shards": lambda: shards(arguments.photos, arguments.rounds),
+        "records": lambda: records(source, arguments.rounds),
+    }
+    found = json.loads(arguments.out.read_text("utf-8")) if arguments.out.exists() else {}
+    found["cores"] = CORES
+    for name, part in parts.items():
+        if arguments.part in (None, name):
+            found[name] = part()
+            print(name, json.dumps(found[name], indent=1))
+    arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
