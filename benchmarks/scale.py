@@ -1,11 +1,11 @@
 """What docs/scale.md reckons with: Ray beside the plain loader on one machine, two shards beside one loader, and what a
 record costs in an index, in a shuffled order, in statistics and in a cache.
 
-    python benchmarks/scale.py --photos FOLDER [--out results/scale.json] [--part rendering|shards|records] [--rounds 3]
+    python benchmarks/scale.py --photos FOLDER [--out FILE] [--part uint8|float32|driver|shards|records] [--rounds 3]
 
 FOLDER holds JPEGs in a sub-folder for every class. A part takes less than a minute and is written beside the others.
-Rates are those of the steady state: the first third of the pictures of a run is not counted, and the time until then is
-given by itself. Systems take turns; ratios are of the same round.
+Systems take turns; ratios are of the same round. Of a loader the first third of the pictures is not counted; through
+Ray, where pictures arrive by the thousand, the rate is what further pictures take beyond the time for a few.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pickle
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ CROP = [feed.RandomResizedCrop((224, 224)), feed.HorizontalFlip()]
 STEPS = {"uint8": CROP, "float32": [*CROP, feed.Rescale(1 / 255)]}
 BATCH = 32
 RENDERED = 9000
+FEW = 1000
 CORES = available_cores()
 
 
@@ -57,37 +58,57 @@ def spread(values: list[float]) -> dict[str, Any]:
     return {"median": statistics.median(values), "low": min(values), "high": max(values), "rounds": len(values)}
 
 
-def rendering(source: feed.Source, rounds: int) -> dict[str, Any]:
+def rendering(source: feed.Source, dtype: str, rounds: int) -> dict[str, Any]:
+    """Through Ray, beside the plain loader."""
     import ray
 
     from imagefeed.adapters import ray as feed_ray
 
     ray.init(num_cpus=CORES, object_store_memory=3 << 30, include_dashboard=False, log_to_driver=False)
-    many = source.subset(np.resize(np.arange(len(source)), RENDERED))
+    pipeline = feed.Pipeline(STEPS[dtype])
 
-    def plain(steps: list[feed.Transform]) -> Iterator[int]:
-        return (len(batch.images) for batch in feed.Loader(many, feed.Pipeline(steps), batch_size=BATCH).batches(0))
+    def through_ray(count: int) -> tuple[float, float]:
+        """Seconds until all are there, and until the first batch is."""
+        some = source.subset(np.resize(np.arange(len(source)), count))
+        begin = time.perf_counter()
+        made = feed_ray.dataset(some, pipeline, batch_size=BATCH, progress=False)
+        arrivals = [time.perf_counter() for _ in made.iter_batches(batch_size=BATCH)]
+        return arrivals[-1] - begin, arrivals[0] - begin
 
-    def rayed(steps: list[feed.Transform]) -> Iterator[int]:
-        made = feed_ray.dataset(many, feed.Pipeline(steps), batch_size=BATCH, progress=False)
-        return (len(batch["image"]) for batch in made.iter_batches(batch_size=BATCH))
-
-    found: dict[str, Any] = {}
-    for name, steps in STEPS.items():
-        ours, theirs, starts = [], [], []
-        for _ in range(rounds):
-            ours.append(steady(plain(steps), RENDERED)[0])
-            rate, start = steady(rayed(steps), RENDERED)
-            theirs.append(rate)
-            starts.append(start)
-        found[name] = {
-            "loader": spread(ours),
-            "ray": spread(theirs),
-            "ratio": spread([there / here for there, here in zip(theirs, ours, strict=True)]),
-            "start_seconds": spread(starts),
-        }
+    ours, theirs, starts = [], [], []
+    through_ray(FEW)  # the first touches memory that later ones use again
+    loader = feed.Loader(source, pipeline, batch_size=BATCH)
+    for _ in range(rounds):
+        batches = (len(batch.images) for epoch in range(RENDERED // len(source)) for batch in loader.batches(epoch))
+        ours.append(steady(batches, RENDERED)[0])
+        few, start = through_ray(FEW)
+        theirs.append((RENDERED - FEW) / (through_ray(RENDERED)[0] - few))
+        starts.append(start)
     ray.shutdown()
-    return found
+    ratios = [there / here for there, here in zip(theirs, ours, strict=True)]
+    return {"loader": spread(ours), "ray": spread(theirs), "ratio": spread(ratios), "start_seconds": spread(starts)}
+
+
+class Nothing:
+    """What is left of an actor that has nothing to do."""
+
+    def __call__(self, units: dict[str, Any]) -> dict[str, Any]:
+        return units
+
+
+def driver(rounds: int) -> dict[str, Any]:
+    """How many units a second the process hands out that has begun a job."""
+    import ray
+
+    ray.init(num_cpus=CORES, object_store_memory=1 << 30, include_dashboard=False, log_to_driver=False)
+    rates: list[float] = []
+    for _ in range(rounds):
+        given = ray.data.from_items(list(range(400)), override_num_blocks=400)
+        done = given.map_batches(Nothing, batch_size=None, compute=ray.data.ActorPoolStrategy(size=CORES), num_cpus=1)
+        done.context.enable_progress_bars = False
+        rates.append(steady((1 for _ in done.iter_batches(batch_size=None)), 400)[0])
+    ray.shutdown()
+    return {"units_rate": statistics.median(rates), "units": spread(rates)}
 
 
 def timed_shard(photos: Path, rank: int, world: int, begun: Any, results: Any) -> None:
@@ -171,12 +192,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale.json")
-    parser.add_argument("--part", choices=("rendering", "shards", "records"))
+    parser.add_argument("--part", choices=("uint8", "float32", "driver", "shards", "records"))
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     source = feed.folder(arguments.photos)
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "rendering": lambda: rendering(source, arguments.rounds),
+        "uint8": lambda: rendering(source, "uint8", arguments.rounds),
+        "float32": lambda: rendering(source, "float32", arguments.rounds),
+        "driver": lambda: driver(arguments.rounds),
         "shards": lambda: shards(arguments.photos, arguments.rounds),
         "records": lambda: records(source, arguments.rounds),
     }

@@ -36,12 +36,35 @@ def filled(markdown: str, results: dict[str, Any]) -> str:
     makers = {"rate": rate, "ratio": ratio, "plot": plot, "speed": speed, "transforms": transforms, "parity": parity}
     for name, form in (("percent", ".1%"), ("number", ".2f"), ("count", ",d"), ("tiny", ".0e")):
         makers[name] = partial(figure, form)
+    makers |= {"scale": scale, "plan": plan, "example": example}
     return TOKEN.sub(lambda found: makers[found[1]](results, *found[2].split()), markdown)
 
 
 def rates(results: dict[str, Any], job: str, system: str) -> list[float]:
     """Pictures a second, in every round."""
     return [one["rate"] for one in results["jobs"][job]["systems"][system]["rounds"]]
+
+
+def scale(results: dict[str, Any], *path: str) -> str:
+    """A figure of benchmarks/scale.py: at least one is a count, and less than one a share."""
+    found: Any = _scale()
+    for name in path:
+        found = found[name]
+    return f"{found:.0%}" if path[-2] == "ratio" or "to_one" in path else f"{found:,.0f}"
+
+
+def plan(results: dict[str, Any]) -> str:
+    """The plan for a billion pictures, from the figures of benchmarks/scale.py."""
+    return str(_benchmark("scale_plan").table(_scale()))
+
+
+def example(results: dict[str, Any], name: str) -> str:
+    """One of the examples, which are run by tests."""
+    return f"```python\n{(PROJECT / 'examples' / f'{name}.py').read_text('utf-8')}```"
+
+
+def _scale() -> dict[str, Any]:
+    return json.loads((PROJECT / "benchmarks" / "results" / "scale.json").read_text("utf-8"))
 
 
 def rate(results: dict[str, Any], job: str, system: str) -> str:
