@@ -11,7 +11,8 @@ files to a batch of 32 tensors of 224x224:
 - `both`: the Loader does all but what leaves the levels, and gives bytes; the layer normalizes.
 - `layer`: the layer alone, on one batch of such bytes that is there already: what is left if decoding costs nothing.
 
-Writes results/inmodel.json; docs/questions/inside-or-outside.md is filled from it. The machine must be quiet.
+Writes results/inmodel.json, and the table of docs/questions/inside-or-outside.md from it as results/inmodel.md. The
+machine must be quiet.
 """
 
 from __future__ import annotations
@@ -231,6 +232,7 @@ def main() -> None:
         "jobs": measure(backends, options.photos, options.rounds, options.seconds),
     }
     options.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    options.out.with_suffix(".md").write_text(table(results), "utf-8")
     print(table(results), end="")
 
 

@@ -170,6 +170,7 @@ def main() -> None:
             "guard": "; ".join(f"{one.kind}: {one.advice}" for one in findings),
         }
     print(table(rows))
+    (options.out / "transfer-learning.md").write_text(table(rows), "utf-8")
     plot(rows, options.out / "transfer-learning.svg")
     figures = {"train": len(train), "test": len(test), "epochs": options.epochs, "rows": rows}
     (options.out / "transfer-learning.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")

@@ -3,7 +3,8 @@
 A page says `{{ rate affine imagefeed }}`, `{{ ratio affine keras }}`, `{{ plot affine }}` or `{{ speed }}` of the main
 benchmarks; `{{ transforms }}` of that of every transform; `{{ percent units preset }}`, `{{ count units judged }}`,
 `{{ number targets cost }}` or `{{ tiny statistics error }}` of what benchmarks/pages.py measured; `{{ parity torch }}`
-for the largest difference in the table of parity. A name that is in no file ends the build.
+for the largest difference in the table of parity; `{{ table inmodel }}` for results/inmodel.md. A name that is in no
+file ends the build.
 """
 
 from __future__ import annotations
@@ -33,7 +34,15 @@ def on_page_markdown(markdown: str, **kwargs: Any) -> str:
 
 def filled(markdown: str, results: dict[str, Any]) -> str:
     """The text with its figures."""
-    makers = {"rate": rate, "ratio": ratio, "plot": plot, "speed": speed, "transforms": transforms, "parity": parity}
+    makers = {
+        "rate": rate,
+        "ratio": ratio,
+        "plot": plot,
+        "speed": speed,
+        "transforms": transforms,
+        "parity": parity,
+        "table": table,
+    }
     for name, form in (("percent", ".1%"), ("number", ".2f"), ("count", ",d"), ("tiny", ".0e")):
         makers[name] = partial(figure, form)
     makers |= {"scale": scale, "plan": plan, "example": example}
@@ -99,6 +108,11 @@ def transforms(results: dict[str, Any]) -> str:
 def speed(results: dict[str, Any]) -> str:
     """The whole table of a measured run, without its heading."""
     return str(_benchmark("render_tables").page(results)).partition("\n")[2].lstrip()
+
+
+def table(results: dict[str, Any], name: str) -> str:
+    """What another benchmark, or an example, wrote of its figures."""
+    return RESULTS.with_name(f"{name}.md").read_text("utf-8").strip()
 
 
 def plot(results: dict[str, Any], job: str) -> str:

@@ -1,5 +1,7 @@
 """The Keras layer and the end-to-end model, on whichever backend Keras has here."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -11,8 +13,17 @@ keras = pytest.importorskip("keras")
 # TensorFlow's variables, as Keras hands them to h5py.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
 
+SIGNATURE = [keras.InputSpec(shape=(1, 30, 26, 3), dtype="uint8")]
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 30, 26, 3), np.uint8)
-PIPELINE = feed.Pipeline([feed.RandomResizedCrop((12, 12)), feed.HorizontalFlip(), feed.Normalize.preset("caffe")])
+# The noise is there because XLA once took its rounds for one sum, without end.
+PIPELINE = feed.Pipeline(
+    [
+        feed.RandomResizedCrop((12, 12)),
+        feed.HorizontalFlip(),
+        feed.GaussianNoise(std=(1, 5)),
+        feed.Normalize.preset("caffe"),
+    ]
+)
 
 
 def to_numpy(tensor) -> np.ndarray:
@@ -85,6 +96,21 @@ def test_a_saved_model_predicts_the_same_from_pictures_of_any_size(bare, tmp_pat
     np.testing.assert_allclose(
         to_numpy(feed.detach(again)(whole.preprocess(IMAGES))), to_numpy(whole(IMAGES)), rtol=1e-5, atol=1e-4
     )
+
+
+def test_an_exported_model_predicts_the_same(bare, tmp_path) -> None:
+    whole = feed.attach(bare, PIPELINE)
+    expected = to_numpy(whole(IMAGES[:1]))
+    if keras.backend.backend() == "torch":
+        torch = importlib.import_module("torch")
+        whole.export(tmp_path / "model.pt2", format="torch", verbose=False, input_signature=SIGNATURE)
+        served = torch.export.load(tmp_path / "model.pt2").module()(torch.from_numpy(IMAGES[:1])).detach().numpy()
+    else:
+        load = pytest.importorskip("tensorflow", reason="a SavedModel is TensorFlow's").saved_model.load
+        whole.export(tmp_path / "model", verbose=False, input_signature=SIGNATURE)
+        loaded = load(str(tmp_path / "model"))
+        served = np.asarray(loaded.serve(IMAGES[:1]))
+    np.testing.assert_allclose(served, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_large_statistics_come_with_the_weights(tmp_path) -> None:

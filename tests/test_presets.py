@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import json
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -109,6 +109,17 @@ def test_it_does_what_an_image_processor_does(processor, options, tmp_path) -> N
     for config in (theirs, theirs.to_dict(), tmp_path / "preprocessor_config.json"):
         ours = made(Normalize.from_huggingface(config))
         np.testing.assert_allclose(ours, expected, atol=CLOSE * max(1.0, abs(expected).max() / 3))
+
+
+def test_configurations_of_libraries_that_are_not_installed() -> None:
+    """What stands for their objects has the attributes that their documentation names."""
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    expected = (PICTURES / 255 - np.array(mean)) / np.array(std)
+    view = SimpleNamespace(crop_size=[224], resize_size=[232], mean=list(mean), std=list(std))
+    weights = SimpleNamespace(transforms=lambda: view, meta={"num_params": 25_557_032}, url="")
+    np.testing.assert_allclose(made(Normalize.from_torchvision(weights)), expected, atol=CLOSE)
+    model = SimpleNamespace(pretrained_cfg={"input_size": (3, 224, 224), "mean": mean, "std": std, "crop_pct": 0.95})
+    np.testing.assert_allclose(made(Normalize.from_timm(model)), expected, atol=CLOSE)
 
 
 def test_configurations_that_are_more_than_a_line(tmp_path) -> None:

@@ -38,6 +38,12 @@ class JaxNamespace:
     def matmul(self, a: Array, b: Array) -> Array:
         return jnp.matmul(a, b, precision="highest")
 
+    def repeated(self, count: int, step: Callable[[Any], Any], state: Any) -> Any:
+        def body(_: Any, now: Any) -> Any:
+            return step(now)
+
+        return jax.lax.fori_loop(0, count, body, state)
+
 
 class JaxForm(InFramework):
     """The function, compiled as a whole: done op by op, JAX would compile hundreds of ops one after another."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import reduce
 from importlib import import_module
@@ -122,6 +122,12 @@ class KerasNamespace:
     def matmul(self, a: Array, b: Array) -> Array:
         with _exact_products():
             return ops.matmul(a, b)
+
+    def repeated(self, count: int, step: Callable[[Any], Any], state: Any) -> Any:
+        def body(_: Any, now: Any) -> Any:
+            return step(now)
+
+        return ops.fori_loop(0, count, body, state)
 
     def broadcast_arrays(self, *arrays: Array) -> list[Array]:
         """Numbers in the shape that they have together; it need not be known."""

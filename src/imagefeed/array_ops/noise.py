@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from imagefeed.array_ops.base import dims
 from imagefeed.effects import Erase, Grid, Noise
@@ -37,7 +38,27 @@ def _multiplied(a: Array, by: int) -> tuple[Array, Array]:
     return hh + _upper(lh) + _upper(hl) + (middle // 2**16), (ll & 0xFFFF) | (middle * 2**16)
 
 
-def philox(counter: tuple[Array, Array, Array, Array], key: tuple[Array, Array]) -> tuple[Array, Array, Array, Array]:
+Words: TypeAlias = tuple[Array, Array, Array, Array, Array, Array]
+"""The counter, and the key, of Philox between two rounds."""
+
+
+def _round(words: Words) -> Words:
+    c0, c1, c2, c3, k0, k1 = words
+    high0, low0 = _multiplied(c0, _MULTIPLIERS[0])
+    high1, low1 = _multiplied(c2, _MULTIPLIERS[1])
+    k = k0 + _signed(_INCREMENTS[0]), k1 + _signed(_INCREMENTS[1])
+    return high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0, *k
+
+
+def _repeated(count: int, step: Callable[[Words], Words], words: Words) -> Words:
+    for _ in range(count):
+        words = step(words)
+    return words
+
+
+def philox(
+    counter: tuple[Array, Array, Array, Array], key: tuple[Array, Array], xp: Namespace = None
+) -> tuple[Array, Array, Array, Array]:
     """Philox 4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011).
 
         >>> import numpy as np
@@ -48,18 +69,13 @@ def philox(counter: tuple[Array, Array, Array, Array], key: tuple[Array, Array])
     Args:
         counter: Four arrays of 32-bit words, in int32.
         key: Two such arrays.
+        xp: The namespace of the arrays. XLA computes anew whatever a fused sum uses twice, which doubles the work at
+            every round; so those that compile with it have a loop of their own, `repeated`.
 
     Returns:
         Four arrays of 32-bit words, in int32.
     """
-    c0, c1, c2, c3 = counter
-    k0, k1 = key
-    for _ in range(10):
-        high0, low0 = _multiplied(c0, _MULTIPLIERS[0])
-        high1, low1 = _multiplied(c2, _MULTIPLIERS[1])
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-        k0, k1 = k0 + _signed(_INCREMENTS[0]), k1 + _signed(_INCREMENTS[1])
-    return c0, c1, c2, c3
+    return getattr(xp, "repeated", _repeated)(10, _round, (*counter, *key))[:4]
 
 
 def _fractions(seed: Array, shape: tuple[Any, Any, int], xp: Namespace, dtype: Any) -> list[Array]:
@@ -70,15 +86,15 @@ def _fractions(seed: Array, shape: tuple[Any, Any, int], xp: Namespace, dtype: A
     """
     height, width, channels = shape
     blocks = (width + 63) // 64 * 16
-    zero = xp.zeros((1, height, blocks, channels), dtype=xp.int32)
+    key = xp.astype(xp.asarray(seed), xp.int32)[:, None, None, None]
+    zero = xp.zeros((1, height, blocks, channels), dtype=xp.int32) + key * 0
     counter = (
         zero + xp.arange(blocks, dtype=xp.int32)[None, None, :, None],
         zero + xp.arange(height, dtype=xp.int32)[None, :, None, None],
         zero + xp.arange(channels, dtype=xp.int32)[None, None, None, :],
         zero,
     )
-    key = xp.astype(xp.asarray(seed), xp.int32)[:, None, None, None]
-    words = philox(counter, (key + zero, zero))
+    words = philox(counter, (key + zero, zero), xp)
     return [xp.astype(_shifted(word, 8), dtype) / 2.0**24 for word in words]
 
 
