@@ -5,6 +5,7 @@
 #include "jpeg.hpp"
 #include "parent.hpp"
 #include "random.hpp"
+#include "recompress.hpp"
 #include "sealed.hpp"
 #include "shapes.hpp"
 
@@ -24,6 +25,27 @@ nb::object jpeg_header(nb::bytes bytes) {
     out["supported"] = header.supported;
     out["complete"] = header.complete;
     return out;
+}
+
+// A picture as a JPEG file.
+nb::bytes encode_jpeg(nb::ndarray<const std::uint8_t, nb::ndim<3>, nb::c_contig, nb::device::cpu> pixels, int quality, unsigned restart_interval) {
+    if (pixels.shape(0) < 1 || pixels.shape(1) < 1 || pixels.shape(0) > 65500 || pixels.shape(1) > 65500 || pixels.shape(2) > kMaxChannels)
+        throw nb::value_error("a JPEG has 1 to 65500 rows and columns");
+    Picture picture;
+    picture.samples = Samples::levels8;
+    picture.data = pixels.data();
+    picture.height = static_cast<int>(pixels.shape(0));
+    picture.width = static_cast<int>(pixels.shape(1));
+    picture.channels = static_cast<int>(pixels.shape(2));
+    picture.row_stride = static_cast<std::ptrdiff_t>(pixels.shape(1) * pixels.shape(2));
+    std::vector<std::uint8_t> file;
+    Status status;
+    {
+        const nb::gil_scoped_release unlocked;
+        status = compress_jpeg(picture, quality, restart_interval, file);
+    }
+    if (!status.is_ok()) throw nb::value_error(status.message.c_str());
+    return nb::bytes(file.data(), file.size());
 }
 
 // The pixels that are held, as four bytes each (or one), and where they begin.
@@ -104,6 +126,7 @@ void bind_functions(nb::module_& m) {
     }, "seed"_a, "epoch"_a, "steps"_a, "counts"_a, "records"_a);
 
     m.def("jpeg_header", &jpeg_header, "data"_a);
+    m.def("encode_jpeg", &encode_jpeg, "pixels"_a, "quality"_a, "restart_interval"_a = 0);
     m.def("decode_jpeg", &decode_jpeg, "data"_a, "region"_a = nb::none(), "denominator"_a = 1, "color"_a = true,
           "ours"_a = nb::none());
 

@@ -41,6 +41,7 @@ bool EntropyDecoder::attach(jpeg_decompress_struct& info) {
     scan_.next = clean_end_ = clean_;
     restart_interval_ = until_restart_ = info.restart_interval;
     next_restart_ = 0;
+    put_off_ = 0;
     column_ = 0;
     columns_ = info.MCUs_per_row;
     keep_columns(0, columns_);
@@ -117,6 +118,34 @@ bool EntropyDecoder::restart() {
     return true;
 }
 
+// To the marker at the end of an interval, where nothing before it is needed.
+void EntropyDecoder::leap() {
+    scan_.next = clean_end_ = clean_;
+    scan_.word = scan_.count = 0;
+    while (!at_marker_) {
+        const auto* const found = static_cast<const std::uint8_t*>(std::memchr(stored_, 0xFF, static_cast<std::size_t>(stored_end_ - stored_)));
+        stored_ = found == nullptr ? stored_end_ : found;
+        at_marker_ = stored_end_ - stored_ < 2 || stored_[1] != 0;
+        if (!at_marker_) stored_ += 2;
+    }
+    until_restart_ = 0;
+}
+
+// MCUs that are not needed are put off: where they are all that is left of a restart interval, they are never read.
+bool EntropyDecoder::catch_up() {
+    while (put_off_ > 0) {
+        if (restart_interval_ != 0 && until_restart_ == 0 && !restart()) return false;
+        if (restart_interval_ != 0 && put_off_ >= until_restart_) {
+            put_off_ -= until_restart_;
+            leap();
+        } else {
+            --put_off_;
+            if (!read(nullptr)) return false;
+        }
+    }
+    return true;
+}
+
 bool EntropyDecoder::read(JBLOCKROW* blocks) {
     if (restart_interval_ != 0) {
         if (until_restart_ == 0 && !restart()) return false;
@@ -138,7 +167,9 @@ boolean EntropyDecoder::decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks) {
     EntropyDecoder& self = Takeover::of(info).entropy;
     const bool kept = self.column_ >= self.first_kept_ && self.column_ < self.end_kept_;
     if (++self.column_ == self.columns_) self.column_ = 0;
-    if (!self.read(kept ? blocks : nullptr)) {
+    if (!kept || blocks == nullptr) {
+        ++self.put_off_;
+    } else if (!self.catch_up() || !self.read(blocks)) {
         self.fault_ = true;
         info->err->error_exit(reinterpret_cast<j_common_ptr>(info));
     }

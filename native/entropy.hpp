@@ -26,6 +26,11 @@ public:
     bool attach(jpeg_decompress_struct& info);
     // Of every row of MCUs only these columns are used, half-open; the coefficients of others stay zero.
     void keep_columns(unsigned first, unsigned end);
+    // Reads what was put off of the rows that libjpeg has taken; false at a fault.
+    bool finish() {
+        fault_ = !catch_up();
+        return !fault_;
+    }
     // Whether the last scan was left because of a fault.
     bool found_fault() const { return fault_; }
     void forget_fault() { fault_ = false; }
@@ -41,6 +46,8 @@ private:
     static boolean decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks);
     const Table* table(const JHUFF_TBL* stated, int number, bool dc);
     bool read(JBLOCKROW* blocks);
+    bool catch_up();
+    void leap();
     void clean_more();
     bool restart();
     std::ptrdiff_t bits_left() const;
@@ -55,6 +62,7 @@ private:
 
     Scan scan_{};
     unsigned restart_interval_ = 0, until_restart_ = 0, next_restart_ = 0;  // in MCUs; an interval of 0: no restarts
+    std::size_t put_off_ = 0;  // MCUs that nobody has needed yet
     unsigned column_ = 0, columns_ = 0, first_kept_ = 0, end_kept_ = 0;
     bool fault_ = false;
     Table dc_tables_[NUM_HUFF_TBLS], ac_tables_[NUM_HUFF_TBLS];

@@ -107,7 +107,7 @@ Status Head::add_branch(Picture& in) {
 
 Status Head::prepare_jpeg(Picture& in, JpegDecoder& decoder) {
     const Picture levels = to_levels(in, memory_.levels, memory_.row);
-    if (Status status = compress_jpeg(levels, static_cast<int>(*spec_.numbers.at(row_)), memory_.file); !status.is_ok()) return status;
+    if (Status status = compress_jpeg(levels, static_cast<int>(*spec_.numbers.at(row_)), 0, memory_.file); !status.is_ok()) return status;
     const Region all{0, 0, levels.width, levels.height};
     return decoder.decode(memory_.file.data(), memory_.file.size(), all, 1, levels.channels == 3, Margin{}, memory_.made, in);
 }

@@ -25,7 +25,7 @@ struct Compression {
     unsigned long size;
 };
 
-bool run(Compression& c, const Picture& in, int quality) {
+bool run(Compression& c, const Picture& in, int quality, unsigned restart_interval) {
     if (setjmp(c.errors.jump)) return false;
     jpeg_create_compress(&c.info);
     jpeg_mem_dest(&c.info, &c.bytes, &c.size);
@@ -35,6 +35,7 @@ bool run(Compression& c, const Picture& in, int quality) {
     c.info.in_color_space = in.channels == 3 ? JCS_RGB : JCS_GRAYSCALE;
     jpeg_set_defaults(&c.info);
     jpeg_set_quality(&c.info, quality, TRUE);
+    c.info.restart_interval = restart_interval;
     jpeg_start_compress(&c.info, TRUE);
     for (int y = 0; y < in.height; ++y) {
         auto* row = const_cast<JSAMPROW>(in.data + y * in.row_stride);
@@ -46,15 +47,16 @@ bool run(Compression& c, const Picture& in, int quality) {
 
 }  // namespace
 
-Status compress_jpeg(const Picture& in, int quality, std::vector<std::uint8_t>& file) {
+Status compress_jpeg(const Picture& in, int quality, unsigned restart_interval, std::vector<std::uint8_t>& file) {
     if (in.channels != 1 && in.channels != 3)
         return Status::fail(Fault::plan, "a JPEG has 1 or 3 channels, but the picture has " + std::to_string(in.channels));
     if (in.width > 65500 || in.height > 65500) return Status::fail(Fault::plan, "a JPEG has at most 65500 rows and columns");
     if (quality < 1 || quality > 100) return Status::fail(Fault::plan, "the quality of a JPEG is 1 to 100, not " + std::to_string(quality));
+    if (restart_interval > 65535) return Status::fail(Fault::plan, "a restart interval is below 65536 MCUs, not " + std::to_string(restart_interval));
     Compression c{};
     c.info.err = jpeg_std_error(&c.errors.base);
     c.errors.base.error_exit = on_error;
-    const bool done = run(c, in, quality);
+    const bool done = run(c, in, quality, restart_interval);
     jpeg_destroy_compress(&c.info);
     if (done) file.assign(c.bytes, c.bytes + c.size);
     std::free(c.bytes);

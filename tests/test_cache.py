@@ -19,6 +19,7 @@ from imagefeed import Cache, Loader, Pipeline, SpecError, _native
 from imagefeed.cache import HEADER, RamStore, is_whole, open_folder, sealed
 from imagefeed.cache_point import cache_point
 from imagefeed.memory import available_cores, available_memory, format_bytes, parse_bytes
+from imagefeed.sources import Files
 
 RANDOM = Pipeline([feed.RandomResizedCrop((24, 24)), feed.HorizontalFlip(), feed.Rescale(1 / 255)])
 PREFIX = Pipeline([feed.Resize((40, 30)), feed.HorizontalFlip(), feed.Rotate(degrees=(-20, 20))])
@@ -160,9 +161,27 @@ def test_explain_says_what_is_kept(photos, tmp_path) -> None:
     loader = Loader(photos, RANDOM, cache=Cache(tmp_path / "c", store="jpeg", quality=80))
     for _ in range(2):
         text = loader.explain(0)
-        assert "whole, shrunk to a short side of 27 where it is longer, as JPEG of quality 80" in text
+        assert "whole, shrunk to a short side of 24 where it is longer, as JPEG of quality 80" in text
         assert "RandomResizedCrop" in text
         list(loader)
+
+
+def test_a_cache_takes_less_than_its_files(data, tmp_path) -> None:
+    """At 224, JPEG at most 0.4 of photographs of 500x375."""
+
+    def side(file: Path) -> tuple[int, int]:
+        with Image.open(file) as image:
+            return image.size
+
+    files = sorted(data("cats_dogs/validation").rglob("*.jpg"))
+    large = [file for file in files if side(file) in {(499, 375), (500, 374), (500, 375)}][:40]
+    assert len(large) > 20
+    for first in (feed.RandomResizedCrop((224, 224)), feed.Resize((224, 224))):
+        cache = Cache("ram", budget="50MB", store="jpeg")
+        loader = Loader(Files([str(file) for file in large]), Pipeline([first, feed.HorizontalFlip()]), cache=cache)
+        assert loader.fill_cache() == []
+        values = loader._engine.keeper.store._values.values()
+        assert sum(map(len, values)) <= 0.4 * sum(file.stat().st_size for file in large)
 
 
 # ---------------------------------------------------------------- stale, damaged, full

@@ -195,6 +195,23 @@ def test_coefficients_of_any_size_become_what_libjpeg_makes_of_them(factor) -> N
     assert outcome(bytes(data), None, 1, True) == outcome(bytes(data), None, 1, False)
 
 
+@pytest.mark.parametrize("size", [(70, 90), (64, 128)])
+@pytest.mark.parametrize("interval", [1, 2, 4, 7, 40])
+def test_our_reader_leaps_from_restart_to_restart(rng, size, interval) -> None:
+    data = _native.encode_jpeg(rng.integers(0, 256, (*size, 3), np.uint8), 90, interval)
+    for _ in range(30):
+        region = random_region(rng, *size)
+        assert outcome(data, region, 1, True) == outcome(data, region, 1, False), region
+
+
+def test_what_is_leapt_over_is_not_looked_at(rng) -> None:
+    data = _native.encode_jpeg(rng.integers(0, 256, (64, 128, 3), np.uint8), 90, 4)
+    second = data.index(b"\xff\xd0") + 2
+    spoiled = data[:second] + b"\0" * 8 + data[second + 8 :]
+    for region, fine in (((20, 0, 60, 60), True), ((0, 70, 16, 128), False)):
+        assert (outcome(spoiled, region, 1, True) == outcome(data, region, 1, True)) == fine
+
+
 def test_a_progressive_file_is_libjpegs_to_read() -> None:
     data = saved(np.zeros((20, 20, 3), np.uint8), progressive=True)
     with pytest.raises(ValueError, match="only libjpeg"):

@@ -21,8 +21,9 @@ from imagefeed.transforms.matrices import affine
 from imagefeed.types import Namespace
 
 _VERSION = 1
-# What is kept beyond the least that the widest view of a random pipeline needs; narrower views use it.
-_SURPLUS = 8 / 7
+# What is kept beyond the least that the widest view of a random pipeline needs; narrower views use it. Not where room
+# matters, which is what JPEG is for.
+SURPLUS = 8 / 7
 # A landscape to try pipelines on, and how far its corners may be off where a crop is rounded to whole pixels.
 _TRIED = (300, 400)
 _ROUNDING = 2.0
@@ -81,7 +82,7 @@ def cache_point(pipeline: Pipeline, cache: Cache) -> CachePoint:
         words = f"after {', '.join(type(step).__name__ for step in pipeline.steps[:count])}"
         steps = tuple(Step.of(number, step) for number, step in enumerate(pipeline.steps[:count]))
         return CachePoint(Stage.of(steps, scalable=False), pipeline.stages(count), words)
-    side = cache.short_side or useful_short_side(pipeline)
+    side = cache.short_side or useful_short_side(pipeline, 1.0 if cache.store == "jpeg" else SURPLUS)
     return shrunk_point(pipeline, side, scalable=pipeline.training and pipeline.is_random)
 
 
@@ -105,8 +106,9 @@ def kept(pipeline: Pipeline, cache: Cache) -> tuple[Pipeline, int]:
     return Pipeline(before, training=pipeline.training), sum(not isinstance(step, _ShortSide) for step in before)
 
 
-def useful_short_side(pipeline: Pipeline) -> int | None:
-    """The short side that training can use, None where pictures must not be shrunk.
+def useful_short_side(pipeline: Pipeline, surplus: float = SURPLUS) -> int | None:
+    """The short side that training can use, `surplus` times what the widest view needs; None where pictures must not be
+    shrunk.
 
     They may be, where the first view is cut out of a picture by shares of its size and not by pixels: then a picture of
     twice the size gives the same view of it. That is tried out. The widest view is taken to be the deterministic one.
@@ -121,7 +123,7 @@ def useful_short_side(pipeline: Pipeline) -> int | None:
     if warp is None or warp.size is None or warp.interpolation is None:
         return None
     fewest = float(shrink(warp.matrix, warp.size).min())
-    return round(_SURPLUS * min(_TRIED) / fewest) if fewest > 0 else None
+    return round(surplus * min(_TRIED) / fewest) if fewest > 0 else None
 
 
 def _tried(pipeline: Pipeline) -> Iterator[tuple[Plan, Plan]]:

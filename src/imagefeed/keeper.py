@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +19,10 @@ Ints = NDArray[np.int64]
 
 # Pictures by which the size of a whole cache is estimated.
 _SAMPLED = 32
+# Columns that are decoded together, and how many restart markers a row of those has: what is beside a crop can be leapt
+# over from one to the next.
+_MCU = 16
+_LEAPS = 5
 # Of JPEG to raw levels, roughly, for photographs.
 _JPEG_SHARE = 0.15
 
@@ -89,8 +91,9 @@ class Keeper:
         """A value, whose levels stand from HEADER on, in the form that is kept."""
         if self.kind == "raw":
             return sealed("raw", size, source, value)
-        data = np.frombuffer(_jpeg(value[HEADER:].reshape(size), self._cache.quality), np.uint8)
-        return sealed("jpeg", size, source, np.concatenate([np.zeros(HEADER, np.uint8), data]))
+        interval = max(1, -(-size[1] // _MCU) // _LEAPS)
+        data = _native.encode_jpeg(value[HEADER:].reshape(size), self._cache.quality, interval)
+        return sealed("jpeg", size, source, np.frombuffer(bytearray(HEADER) + data, np.uint8))
 
     def note_damaged(self, key: bytes) -> None:
         """What the cache has under a key is damaged: what is made now takes its place."""
@@ -127,12 +130,3 @@ class Keeper:
         if self.store.kind is None:
             self.store.set_kind("raw" if self.estimate(sample) <= self._cache.bytes else "jpeg")
         return self.store.kind or "raw"
-
-
-def _jpeg(pixels: NDArray[np.uint8], quality: int) -> bytes:
-    from PIL import Image  # Pillow: not before it is needed
-
-    image: Any = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality, subsampling="4:2:0", optimize=True)
-    return file.getvalue()
