@@ -187,7 +187,7 @@ Status JpegDecoder::decode_once(const std::uint8_t* data, std::size_t size, Regi
         if (got == 0) break;
         done += got;
     }
-    if (ours && !d.entropy.finish()) return d.failure(Fault::decode, "");
+    if (ours && !d.takeover.entropy.finish()) return d.failure(Fault::decode, "");
     // libjpeg fills what a cut-off file lacks with gray and goes on; nobody wants to train on that.
     const bool truncated = d.errors.hit_end_of_file && (d.errors.missing_data || d.info.progressive_mode);
     jpeg_abort_decompress(&d.info);
