@@ -123,6 +123,52 @@ def test_masks_follow_through_a_cache(data) -> None:
             assert abs(images.astype(int) - our_images).mean() < 9
 
 
+@pytest.mark.parametrize("mixing", [feed.MixUp(), feed.CutMix()], ids=["MixUp", "CutMix"])
+def test_pictures_are_mixed_through_a_cache(photos, mixing) -> None:
+    pipeline = Pipeline([feed.Resize((40, 30)), mixing, feed.Rescale(2.0)])
+    caches = (None, Cache("ram", budget=1), "ram")
+    plain, made, ours = (Loader(photos, pipeline, batch_size=8, seed=3, cache=cache) for cache in caches)
+    for _ in range(2):
+        for (images, labels), (again, _), (our_images, our_labels) in zip(plain, made, ours, strict=True):
+            np.testing.assert_array_equal(our_images, again)  # whether kept or made every time
+            assert abs(images - our_images).mean() < 8  # of 510; decoded whole, and rounded once more
+            np.testing.assert_array_equal(labels, our_labels)
+    assert kept(ours)[0] >= 62  # the second epoch: every picture and its partner
+
+
+FILL = """
+import sys
+import imagefeed as feed
+source = feed.folder(sys.argv[1])
+loader = feed.Loader(source, feed.Pipeline([feed.Resize((40, 30)), feed.HorizontalFlip()]), batch_size=4, seed=5,
+                     cache=feed.Cache(sys.argv[2], store="raw", budget="50MB"))
+print(sum(len(images) for (images, _), _ in zip(loader.shard(int(sys.argv[3]), 2), range(int(sys.argv[4])))))
+"""
+
+
+def test_processes_fill_a_cache_together(photos, tmp_path) -> None:
+    """Two shards at once, one of which ends early; the rest is made by a third process."""
+    folder = tmp_path / "shared"
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", FILL, str(photos.root), str(folder), str(rank), str(batches)],
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        for rank, batches in ((0, 99), (1, 2))
+    ]
+    assert [int(one.communicate(timeout=120)[0]) for one in running] == [16, 4]
+    assert [one.returncode for one in running] == [0, 0]
+    pipeline = Pipeline([feed.Resize((40, 30)), feed.HorizontalFlip()])
+    loader = Loader(photos, pipeline, batch_size=31, seed=9, cache=Cache(folder, store="raw", budget="50MB"))
+    plain = Loader(photos, pipeline, batch_size=31, seed=9, cache="ram")
+    assert epochs(loader) == epochs(plain)
+    hits, misses = kept(loader)
+    assert hits + misses == 31
+    assert hits >= 20
+    assert misses > 0
+
+
 # ---------------------------------------------------------------- where the pipeline is cut
 
 
