@@ -1,106 +1,242 @@
-"""A picture, its mask, its boxes and its points stay together, whatever moves them."""
+"""A picture, its mask, its boxes and its points stay together, whatever moves them.
+
+The transforms are found: every one whose example moves pixels, so that a new one is held to this without being listed.
+"""
 
 import json
+from dataclasses import fields, replace
 
 import numpy as np
-from PIL import Image
+import pytest
+from found_transforms import EXAMPLES
+from PIL import Image, ImageDraw
 
 import imagefeed as feed
-from imagefeed import rng as rng_module
+from imagefeed.effects import Remap
+from imagefeed.group import Batch
+from imagefeed.ops import Warp
+from imagefeed.plan import plan
 
 SIZE = (48, 64)
-GEOMETRY = [
-    feed.HorizontalFlip(),
-    feed.VerticalFlip(),
-    feed.Rotate(degrees=(-40, 40), interpolation="nearest"),
-    feed.Affine(degrees=(-10, 10), x=(-0.1, 0.1), zoom=(0.8, 1.3), interpolation="nearest"),
-    feed.Perspective(0.2, interpolation="nearest"),
-    feed.RandomCrop((40, 50)),
-    feed.RandomResizedCrop((40, 50), scale=(0.5, 1.0), interpolation="nearest"),
-]
+# Beyond every place of the grid: what lies around it.
+OUTSIDE = 255
 
 
-def random_steps(rng: np.random.Generator) -> list:
-    return [GEOMETRY[k] for k in rng.permutation(len(GEOMETRY))[: rng.integers(1, 4)]]
+def plain(transform: feed.Transform, **changes: object) -> feed.Transform:
+    """The transform with what is sampled, and what lies outside, as the tests can tell it."""
+    known = {field.name for field in fields(transform)}  # type: ignore[arg-type]
+    wanted = {"border": "constant", "fill": OUTSIDE, "antialias": False} | changes
+    return replace(transform, **{name: value for name, value in wanted.items() if name in known})
 
 
-def test_grid_mask_and_points_agree_within_half_a_pixel(rng) -> None:
-    """The picture holds the column and row of each of its pixels; the mask holds one of the two."""
-    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
-    image = np.stack([x, y, np.full_like(x, 255)], axis=-1).astype(np.uint8)[None]
-    places = rng.uniform((8, 8), (SIZE[1] - 8, SIZE[0] - 8), (1, 30, 2))
-    targets = {"mask": feed.Mask(image[..., 0]), "points": feed.Keypoints(places)}
+def ops_of(transform: feed.Transform) -> list:
+    """What a transform of pixels does."""
+    if transform.role != "pixels":
+        return []
+    stage, record = feed.Pipeline([transform]).stages()[0], np.zeros(1, np.int64)
+    boxes = np.array([[10.0, 10.0, 20.0, 20.0]])
+    result = plan(stage, np.array([[40, 50]]), record, seed=1, epoch=0, boxes=lambda _: boxes)
+    return [op for one in result.passes for op in (one.warp, *one.ops) if op is not None]
+
+
+def moves(transform: feed.Transform) -> bool:
+    """Whether a transform moves pixels."""
+    return any(isinstance(op, Warp | Remap) for op in ops_of(transform))
+
+
+def moves_only(transform: feed.Transform) -> bool:
+    """Whether it does nothing else."""
+    return all(isinstance(op, Warp | Remap) for op in ops_of(transform))
+
+
+GEOMETRY = [transform for transform in EXAMPLES if moves(transform)]
+LINEAR = [plain(one, interpolation="bilinear") for one in GEOMETRY]
+NEAREST = [plain(one, interpolation="nearest") for one in GEOMETRY]
+EXACT = [one for one in NEAREST if moves_only(one) and all(op.interpolation in (None, "nearest") for op in ops_of(one))]
+
+
+def grid(size: tuple[int, int] = SIZE) -> np.ndarray:
+    """A picture that holds, in levels, the place (x, y) of the center of each of its pixels."""
+    y, x = np.mgrid[: size[0], : size[1]] + 0.5
+    return np.stack([x, y, np.full_like(x, 9)], axis=-1).astype(np.float32)
+
+
+def test_geometry_is_found() -> None:
+    names = {type(transform).__name__ for transform in GEOMETRY}
+    assert names >= {"Rotate", "ElasticTransform", "GridDistortion", "RandomZoomOut", "SafeCropAroundBoxes", "OneOf"}
+    assert not names & {"Brightness", "GaussianBlur", "RandomErasing"}
+    assert len(names) >= 25
+
+
+def batch_of(steps: list, count: int, seed: int, boxes: np.ndarray, points: np.ndarray) -> Batch:
+    """The grid, many times, with an index mask of its columns, boxes, and points: their corners first."""
+    x = np.floor(grid()[..., 0]).astype(np.uint8)
+    targets = {
+        "mask": feed.Mask(np.stack([x] * count), fill=OUTSIDE),
+        "boxes": feed.Boxes([boxes] * count, labels=[np.arange(len(boxes))] * count, min_visible=0.0),
+        "points": feed.Keypoints(np.stack([points] * count)),
+        "grid": feed.Image(np.stack([grid()] * count)),  # what a step does to color is not done to it
+    }
+    source = feed.arrays(np.stack([grid()] * count), targets)
+    steps = [*steps, plain(feed.PadToSize((300, 300))), feed.CenterCrop((300, 300))]
+    pipeline = feed.Pipeline(steps, training=False)
+    batch = next(feed.Loader(source, pipeline, batch_size=count, seed=seed, dtype="float32", shuffle=False).batches(0))
+    if all(moves_only(step) for step in steps):
+        np.testing.assert_array_equal(batch.targets["grid"], batch.images)
+    return batch
+
+
+def read_at(image: np.ndarray, u: float, v: float) -> tuple[np.ndarray, float] | None:
+    """The place that a warped grid holds at a point, and how far apart its pixels lie; None where some lie outside."""
+    left, top = int(u - 0.5), int(v - 0.5)
+    around = image[top : top + 2, left : left + 2, :2].astype(np.float64)
+    if around.shape != (2, 2, 2) or (image[top : top + 2, left : left + 2, 2] != 9).any():
+        return None
+    s, t = u - 0.5 - left, v - 0.5 - top
+    rows = around[:, 0] * (1 - s) + around[:, 1] * s
+    apart = np.hypot(*(around[0] - around[1]).reshape(-1, 2).T).max(), np.hypot(*(around[:, 0] - around[:, 1]).T).max()
+    return rows[0] * (1 - t) + rows[1] * t, max(apart)
+
+
+def check_points(batch: Batch, points: np.ndarray) -> int:
+    """Every point lies where the warped grid holds its place; how many were looked at."""
     checked = 0
-    for draw in range(100):
-        pipeline = feed.Pipeline(random_steps(rng), training=False)
-        got, others = next(iter(feed.Loader(feed.arrays(image, targets), pipeline, seed=draw)))
-        np.testing.assert_array_equal(others["mask"], got[..., 0])
-        for (u, v, seen), place in zip(others["points"][0], places[0], strict=True):
-            # Near the edge the border may show a mirrored picture.
-            if seen and 1 <= u < got.shape[2] - 1 and 1 <= v < got.shape[1] - 1:
-                pixel = got[0, int(v), int(u), :2] + 0.5
-                # One step of the output may be several of the input.
-                step = np.abs(
-                    np.diff(got[0, int(v) - 1 : int(v) + 2, int(u) - 1 : int(u) + 2, :2].astype(float), axis=0)
-                )
-                across = np.abs(
-                    np.diff(got[0, int(v) - 1 : int(v) + 2, int(u) - 1 : int(u) + 2, :2].astype(float), axis=1)
-                )
-                limit = 0.5 * (step.max((0, 1)) + across.max((0, 1))) + 0.5 + 1e-6
-                assert (np.abs(pixel - place) <= limit).all()
+    for image, moved in zip(batch.targets["grid"], batch.targets["points"], strict=True):
+        for (u, v, seen), place in zip(moved, points, strict=True):
+            found = read_at(image, u, v) if seen else None
+            if found is not None and found[1] < 8:  # where a picture is folded, or much smaller, its places jump
+                assert np.abs(found[0] - place).max() <= 0.5 * max(1.0, found[1]) + 1e-3
                 checked += 1
-    assert checked > 500
+    return checked
 
 
-def test_the_mask_of_a_warped_street_is_the_warped_mask(data, rng) -> None:
-    """The mask is also given as a second picture, which the picture's own nearest warp moves."""
-    files = sorted(data("camvid/valannot").glob("*.png"))[:5]
-    masks = np.stack([np.asarray(Image.open(file)) for file in files])[:, ::4, ::4]
-    targets = {"mask": feed.Mask(masks)}
-    source = feed.arrays(np.repeat(masks[..., None], 3, axis=3), targets)
-    for draw in range(200):
-        loader = feed.Loader(source, feed.Pipeline(random_steps(rng), training=False), batch_size=5, seed=draw)
+POINTS = np.random.default_rng(5).uniform((4, 4), (SIZE[1] - 4, SIZE[0] - 4), (40, 2))
+BOXES = np.array([[20.0, 14.0, 40.0, 30.0], [6.0, 30.0, 18.0, 44.0]])
+
+
+@pytest.mark.parametrize("transform", NEAREST, ids=repr)
+def test_the_mask_is_the_warped_grid(transform: feed.Transform) -> None:
+    batch = batch_of([transform], 3, 3, BOXES, POINTS)
+    places = batch.targets["grid"]
+    inside = places[..., 2] == 9
+    if transform in EXACT:
+        np.testing.assert_array_equal(batch.targets["mask"], np.where(inside, np.floor(places[..., 0]), OUTSIDE))
+    warps = sum(isinstance(op, Warp | Remap) for op in ops_of(transform))  # each takes the nearest pixel anew
+    assert np.abs(batch.targets["mask"] + 0.5 - places[..., 0])[inside].max() <= 0.6 * warps
+    assert inside.sum() > 100
+
+
+def outline(box: np.ndarray) -> np.ndarray:
+    """Points (160, 2) around a box."""
+    t = np.linspace(0, 1, 40)
+    x, y = np.concatenate([t, t * 0 + 1, 1 - t, t * 0]), np.concatenate([t * 0, t, t * 0 + 1, 1 - t])
+    return np.stack([box[0] + (box[2] - box[0]) * x, box[1] + (box[3] - box[1]) * y], axis=1)
+
+
+@pytest.mark.parametrize("transform", LINEAR, ids=repr)
+def test_points_and_boxes_lie_where_the_grid_says(transform: feed.Transform) -> None:
+    """A box is the smallest one around where the points of its outline go, as far as they are in the picture."""
+    points = np.concatenate([outline(BOXES[0]), POINTS])
+    batch = batch_of([transform], 5, 3, BOXES, points)
+    assert check_points(batch, points) > 12
+    checked = 0
+    for one, moved in zip(feed.unpad(batch.targets["boxes"]), batch.targets["points"][:, :160], strict=True):
+        if 0 in one["labels"] and (moved[:, 2] > 0).all():
+            hull = [*moved[:, :2].min(axis=0), *moved[:, :2].max(axis=0)]
+            np.testing.assert_allclose(one["boxes"][one["labels"].tolist().index(0)], hull, atol=0.5)
+            checked += 1
+    assert checked > 0
+
+
+def random_steps(rng: np.random.Generator, transforms: list) -> list:
+    return [transforms[k] for k in rng.permutation(len(transforms))[: rng.integers(2, 5)]]
+
+
+def test_pipelines_of_several_keep_points_and_masks(rng) -> None:
+    checked = 0
+    for draw in range(30):
+        steps = random_steps(rng, LINEAR)
+        checked += check_points(batch_of(steps, 3, draw, BOXES, POINTS), POINTS)
+    assert checked > 1000
+
+
+@pytest.mark.parametrize("folder", ["camvid/valannot", "membrane/label"])
+def test_the_mask_of_a_warped_picture_is_the_warped_mask(data, rng, folder: str) -> None:
+    """For 500 draws of random pipelines each: the mask is also the picture, which its own nearest warp moves."""
+    files = sorted(data(folder).glob("*.png"))[:20]
+    masks = np.stack([np.asarray(Image.open(file))[:360:3, :360:3] for file in files])
+    boxes = feed.Boxes([[[30, 30, 80, 90]]] * 20)
+    source = feed.arrays(
+        np.repeat(masks[..., None], 3, axis=3), {"mask": feed.Mask(masks, fill=OUTSIDE), "boxes": boxes}
+    )
+    for draw in range(25):
+        steps = [*random_steps(rng, EXACT), feed.CenterCrop((100, 100), border="constant", fill=OUTSIDE)]
+        loader = feed.Loader(source, feed.Pipeline(steps, training=False), batch_size=20, seed=draw)
         images, others = next(iter(loader))
-        np.testing.assert_array_equal(images[..., 0], others["mask"])
+        np.testing.assert_array_equal(images[..., 0], others["mask"], err_msg=repr(steps))
+
+
+def drawn_things(annotations: list[dict], size: tuple[int, int], first: int) -> np.ndarray:
+    """Which thing each pixel belongs to, from the polygons and run lengths of COCO's JSON; 0 for none."""
+    canvas = Image.new("L", size[::-1])
+    for number, one in enumerate(annotations, start=first):
+        if isinstance(one["segmentation"], dict):  # runs of zeros and ones, column by column
+            counts = one["segmentation"]["counts"]
+            flat = np.repeat(np.arange(len(counts)) % 2, counts).astype(bool)
+            pixels = np.array(canvas)
+            pixels[flat.reshape(one["segmentation"]["size"][::-1]).T] = number
+            canvas = Image.fromarray(pixels)
+            continue
+        for polygon in one["segmentation"]:
+            ImageDraw.Draw(canvas).polygon(polygon, fill=number)
+    return np.asarray(canvas)
 
 
 def test_kept_boxes_stay_around_their_things(data) -> None:
-    """COCO's boxes, and a mask of the middle of each, through a detection pipeline: no thing leaves its box."""
+    """COCO's boxes through a detection pipeline, beside the instance masks that its polygons and run lengths draw."""
     annotations = json.loads(next(data("coco_tiny/annotations").glob("*val*.json")).read_text())
-    count, size = 12, (120, 160)
-    things = {
-        one["id"]: [a for a in annotations["annotations"] if a["image_id"] == one["id"]]
-        for one in annotations["images"]
-    }
-    chosen = [one for one in annotations["images"] if 0 < len(things[one["id"]]) <= 20][:count]
-    images, masks, boxes, numbers = [], np.zeros((count, *size), np.uint8), [], []
-    for k, one in enumerate(chosen):
+    size, images, masks, boxes, numbers, first = (320, 320), [], [], [], [], 1
+    for one in annotations["images"]:
+        things = [a for a in annotations["annotations"] if a["image_id"] == one["id"]]
+        if first + len(things) > 250 or one["height"] > 480:
+            continue
         with Image.open(data("coco_tiny/val2017") / one["file_name"]) as image:
-            scale = np.array([size[1] / image.width, size[0] / image.height] * 2)
-            images.append(np.asarray(image.convert("RGB").resize(size[::-1])))
-        boxes.append([np.array(a["bbox"]) * scale for a in things[one["id"]]])
-        numbers.append([1 + sum(map(len, numbers)) + number for number in range(len(boxes[-1]))])
-        for number, (x, y, w, h) in zip(numbers[-1], boxes[-1], strict=True):
-            masks[k, int(y + h / 4) : int(y + 3 * h / 4), int(x + w / 4) : int(x + 3 * w / 4)] = number
-    assert numbers[-1][-1] < 256
-    targets = {"mask": feed.Mask(masks), "boxes": feed.Boxes(boxes, labels=numbers, format="xywh")}
-    steps = [
-        feed.Mosaic((160, 160)),
-        feed.RandomPerspective(strength=0.2, border="constant"),
-        feed.Saturation(factor=(0.5, 1.5)),
-    ]
-    pipeline = feed.Pipeline([*steps, feed.HorizontalFlip()])
+            part = min(size[0], image.height), min(size[1], image.width)
+            images.append(np.zeros((*size, 3), np.uint8))
+            images[-1][: part[0], : part[1]] = np.asarray(image.convert("RGB"))[: part[0], : part[1]]
+            full = (image.height, image.width)
+        masks.append(np.zeros(size, np.uint8))
+        masks[-1][: part[0], : part[1]] = drawn_things(things, full, first)[: part[0], : part[1]]
+        x, y, width, height = np.array([a["bbox"] for a in things]).T
+        kept = np.clip(np.stack([x, y, x + width, y + height], axis=1), 0, size[0])
+        inside = (kept[:, 2:] > kept[:, :2]).all(axis=1)
+        boxes.append(kept[inside])
+        numbers.append(np.arange(first, first + len(things))[inside])
+        first += len(things)
+    assert len(images) >= 20
+    count = len(images)
+    targets = {"mask": feed.Mask(masks), "boxes": feed.Boxes(boxes, labels=numbers, min_visible=0.0)}
+    pipeline = feed.Pipeline(
+        [
+            feed.Mosaic((320, 320), antialias=False),
+            feed.RandomPerspective(strength=0.15, border="constant", antialias=False),
+            feed.ColorJitter(brightness=(0.7, 1.3), saturation=(0.6, 1.4), hue=(-10, 10)),
+            feed.HorizontalFlip(),
+        ],
+        training=False,
+    )
     loader = feed.Loader(feed.arrays(np.stack(images), targets), pipeline, batch_size=count, seed=3, shuffle=False)
     checked = 0
-    for epoch in range(8):
+    for epoch in range(2):
         (batch,) = list(loader.batches(epoch))
-        drawn = rng_module.uniform(3, epoch, np.array([0]), np.array([3]), np.arange(count))
-        for row, one in enumerate(feed.unpad(batch.targets["boxes"])):
-            if len({row, *np.floor(drawn[row] * count).astype(int)}) < 4:
-                continue  # a picture that comes twice has every number twice
-            for (x, y, w, h), number in zip(one["boxes"], one["labels"], strict=True):
-                rows, columns = np.nonzero(batch.targets["mask"][row] == number)
-                assert ((columns + 0.5 > x - 1.5) & (columns + 0.5 < x + w + 1.5)).all()
-                assert ((rows + 0.5 > y - 1.5) & (rows + 0.5 < y + h + 1.5)).all()
+        for mask, one in zip(batch.targets["mask"], feed.unpad(batch.targets["boxes"]), strict=True):
+            for number in set(one["labels"].tolist()):
+                around = one["boxes"][one["labels"] == number]  # two, where a picture came twice
+                rows, columns = np.nonzero(mask == number)
+                x, y = columns + 0.5, rows + 0.5
+                fits = [(x > x0 - 2) & (x < x1 + 2) & (y > y0 - 2) & (y < y1 + 2) for x0, y0, x1, y1 in around]
+                assert np.any(fits, axis=0).all()
                 checked += len(rows) > 0
-    assert checked > 100
+            missing = set(np.unique(mask).tolist()) - {0, *one["labels"].tolist()}
+            assert not missing  # whatever is seen of a thing has a box
+    assert checked > 300

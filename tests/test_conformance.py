@@ -4,13 +4,13 @@ The transforms are found, not listed: every class that the package exports, by t
 examples. A new transform without such an example fails here.
 """
 
-import doctest
 import pickle
 from dataclasses import FrozenInstanceError, fields, replace
 
 import array_api_strict
 import numpy as np
 import pytest
+from found_transforms import EXAMPLES, PUBLIC, examples
 
 import imagefeed as feed
 from imagefeed import Pipeline, Transform, _native, array_ops
@@ -20,27 +20,8 @@ from imagefeed.plan import Plan, plan
 from imagefeed.program import program
 from imagefeed.transforms import Drawn
 
-PUBLIC = sorted(
-    (cls for name in feed.__all__ if isinstance(cls := getattr(feed, name), type) and issubclass(cls, Transform)),
-    key=lambda cls: cls.__name__,
-)
-
-
-def examples(cls: type[Transform]) -> list[Transform]:
-    """The transforms of a class that its docstring makes."""
-    found: list[Transform] = []
-    names = dict(vars(feed)) | {"np": np}
-    for name in feed.__all__:
-        names[name] = getattr(feed, name)
-    for example in doctest.DocTestParser().get_examples(cls.__doc__ or ""):
-        source = example.source.strip()
-        if source.startswith(cls.__name__ + "("):
-            found.append(eval(source, names))
-    return found
-
-
-EXAMPLES = [example for cls in PUBLIC for example in examples(cls)]
-PIXELS = [example for example in EXAMPLES if example.role == "pixels"]
+# What keeps boxes has to know where they are; tests/test_boxes_kept.py is about it.
+PIXELS = [example for example in EXAMPLES if example.role == "pixels" and not example.sees_boxes]
 # The step that works in Python, and those that change the units, are each tested by themselves.
 # What these do, a single picture does not show: tests/test_units.py and tests/test_mixing.py are about them.
 WITHOUT_EXAMPLE = {feed.Transform, feed.Apply, feed.Normalize, feed.Whiten}
@@ -194,7 +175,8 @@ def test_the_same_pictures_for_any_threads_and_batches(transform: Transform) -> 
     before = pictures.copy()
     steps = [transform, feed.Resize((20, 24))]
     made = []
-    for threads, batch_size in ((1, 5), (3, 2)):
+    smaller = 5 if Pipeline(steps).shares_draws else 2
+    for threads, batch_size in ((1, 5), (3, smaller)):
         loader = feed.Loader(
             feed.arrays(pictures), Pipeline(steps), batch_size=batch_size, threads=threads, seed=5, shuffle=False
         )
@@ -229,6 +211,9 @@ def uniforms(transform: Transform) -> dict[str, np.ndarray]:
 def lowered(transform: Transform, rows: slice = slice(None), xp: object = np) -> tuple[Op, ...]:
     variables, numbers = transform.variables(), uniforms(transform)
     drawn = {n: variables[n].sample(xp.asarray(numbers[n][rows]), xp) for n in variables}  # type: ignore[attr-defined]
+    if transform.sees_boxes:
+        boxes = np.stack([WIDTHS * 0.2, HEIGHTS * 0.3, WIDTHS * 0.6, HEIGHTS * 0.5], axis=-1)
+        drawn["boxes"] = xp.asarray(boxes[rows])  # type: ignore[attr-defined]
     extent = xp.asarray(HEIGHTS[rows]), xp.asarray(WIDTHS[rows])  # type: ignore[attr-defined]
     return transform.lower(Drawn(**drawn), extent, xp)
 
@@ -288,5 +273,6 @@ def test_its_deterministic_form_draws_nothing(transform: Transform) -> None:
 @every
 def test_no_records_are_planned_as_any_number(transform: Transform) -> None:
     stage = Pipeline([transform]).stages()[0]
-    none = plan(stage, np.zeros((0, 2), np.int64), np.zeros(0, np.int64), seed=0, epoch=0)
+    nothing = np.zeros((0, 2), np.int64)
+    none = plan(stage, nothing, np.zeros(0, np.int64), seed=0, epoch=0, boxes=lambda _: np.zeros((0, 4)))
     assert none.sizes.shape[1] == 2

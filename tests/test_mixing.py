@@ -6,6 +6,8 @@ from scipy import stats
 
 import imagefeed as feed
 from imagefeed import rng
+from imagefeed.order import draw_keys
+from imagefeed.plan import _draw
 
 SEED = 5
 
@@ -166,6 +168,47 @@ def test_sometimes_leaves_the_others_alone() -> None:
     assert 0 < whole.sum() < 12
     np.testing.assert_array_equal(batch.images[whole], colored()[whole])
     assert batch.targets["boxes"]["count"][whole].max() == 1
+
+
+def test_one_of_several_mixes_is_that_one() -> None:
+    """What each record gets is what the chosen mix alone gives it, by the same numbers."""
+    targets = everything()
+    del targets["mask"]
+    several = (feed.MixUp(alpha=1.0), feed.CutMix(), feed.Mosaic((24, 32)))
+    (batch,) = one_batch(feed.OneOf(several), targets)
+    stage = feed.Pipeline([feed.OneOf(several)]).stages()[0]
+    (drawn,) = _draw(stage, draw_keys(np.arange(12), 0), SEED, 0)
+    assert set(drawn.choice.tolist()) == {0.0, 1.0, 2.0}
+    for k, mixing in enumerate(several):
+        own = drawn.within(str(k))
+        expected = mixing.mix(own, (np.full((12, 4), 24.0), np.full((12, 4), 32.0)), np)
+        others = np.floor(own.partner * 12).astype(int)
+        for row in np.flatnonzero(drawn.choice == k):
+            records = [row, *others[row]]
+            shares = np.bincount(records, expected.share[row][: len(records)], minlength=12)
+            np.testing.assert_allclose(batch.targets["label"][row], shares, atol=1e-6)
+            several_labels = (shares > 0) if k == 2 else shares
+            np.testing.assert_allclose(batch.targets["several"][row], several_labels, atol=1e-6)
+            if k == 0:
+                np.testing.assert_allclose(batch.images[row], 10 * shares @ np.arange(12), atol=0.51)
+            else:
+                levels, areas = np.unique(batch.images[row, ..., 0], return_counts=True)
+                assert set(levels.tolist()) == {10 * record for record in records if shares[record] > 0}
+                np.testing.assert_allclose(areas / 768, shares[levels // 10], atol=1e-6)
+
+
+def test_one_of_several_mixes_in_sometimes_and_not() -> None:
+    step = feed.Sometimes(feed.OneOf((feed.MixUp(), feed.CutMix()), weights=(1, 3)), probability=0.5)
+    (batch,) = one_batch(step, {"share": np.eye(12)})
+    assert 0 < (batch.targets["share"].max(axis=1) == 1).sum() < 12
+    again = one_batch(step, {"share": np.eye(12)}, batch_size=5, threads=1)
+    np.testing.assert_array_equal(np.concatenate([one.images for one in again]), batch.images)
+    with pytest.raises(feed.SpecError, match="CopyPaste goes by a mask, and cannot be one of several"):
+        one_batch(feed.OneOf((feed.MixUp(), feed.CopyPaste())))
+    with pytest.raises(feed.SpecError, match=r"OneOf\.transforms\[1\]: .*all mix pictures, or none does"):
+        feed.OneOf((feed.MixUp(), feed.HorizontalFlip()))
+    with pytest.raises(feed.SpecError, match=r"SomeOf\.transforms\[0\]: .*or in Sometimes"):
+        feed.SomeOf((feed.MixUp(),), count=1)
 
 
 def test_mixes_follow_one_another() -> None:

@@ -172,7 +172,7 @@ def test_gray_arrays_may_leave_their_channel_out() -> None:
 @pytest.mark.parametrize(
     ("images", "targets", "message"),
     [
-        (np.zeros((6, 4, 5, 3)), None, "images are float64; expected uint8 or float32"),
+        (np.zeros((6, 4, 5, 3)), None, "images are float64; expected uint8, uint16, or float32"),
         (np.zeros((6, 4), np.uint8), None, "images have shape 6x4; expected"),
         (np.zeros((6, 0, 5, 3), np.uint8), None, "images have shape 6x0x5x3"),
         (np.zeros((6, 4, 5, 3), np.uint8), np.zeros(5), "has 5 entries; expected one for each of the 6"),
@@ -191,7 +191,7 @@ def test_files_may_be_of_several_kinds(tmp_path) -> None:
     assert len(source) == 4
     with pytest.raises(SourceError, match="expected at least one picture"):
         Files([])
-    with pytest.raises(SourceError, match=r"pictures\[1\]: is int64 of 4x5x3; expected uint8 or float32"):
+    with pytest.raises(SourceError, match=r"pictures\[1\]: is int64 of 4x5x3; expected uint8 or uint16 or float32"):
         Files([b"", np.zeros((4, 5, 3), np.int64)])
     with pytest.raises(SourceError, match=r"pictures\[0\]: has 33 channels; at most 32"):
         Files([np.zeros((4, 5, 33), np.uint8)])

@@ -1,5 +1,9 @@
 """What goes with a picture: boxes, points, masks and labels, through real pipelines."""
 
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -280,11 +284,6 @@ def test_a_folder_can_say_where_its_masks_lie(tmp_path) -> None:
         next(iter(feed.Loader(missing, feed.Pipeline([]), shuffle=False)))
 
 
-def test_a_distortion_that_targets_cannot_follow_is_an_error() -> None:
-    with pytest.raises(feed.PlanError, match="boxes, points and masks do not follow them yet"):
-        batch_of(feed.Mask(np.zeros((1, *SIZE), np.uint8)), feed.Pipeline([feed.GridDistortion(strength=0.3)]))
-
-
 def test_a_replay_has_the_targets_of_one_record() -> None:
     pictures = np.zeros((2, 40, 60, 3), np.uint8)
     boxes = feed.Boxes([[[30, 10, 50, 20]], [[0, 0, 9, 9], [1, 1, 5, 5]]], labels=[[1], [0, 2]])
@@ -294,3 +293,20 @@ def test_a_replay_has_the_targets_of_one_record() -> None:
     assert target["age"] == 4
     assert target["boxes"]["labels"].tolist() == [0, 2]
     assert target["boxes"]["count"] == 2
+
+
+def test_the_example_trains_a_segmentation_network(data, project, tmp_path) -> None:
+    pytest.importorskip("keras")
+    folder, sheet = data("camvid"), tmp_path / "sheet.png"
+    arguments = ["--epochs", "2", "--steps", "4", "--size", "64", "--sheet", sheet]
+    done = subprocess.run(
+        [sys.executable, project / "examples/segmentation.py", folder / "val", folder / "valannot", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, last = re.search(r"81 pictures: loss ([\d.]+) to ([\d.]+); [\d.]+ on 20 others", done.stdout).groups()
+    assert float(last) < float(first)
+    assert Pillow.open(sheet).size == (256, 192)

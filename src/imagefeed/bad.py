@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
@@ -78,7 +79,7 @@ def replaced(
         positions = (chosen[:, attempt] * order.length).astype(np.int64)
         records[places], copies = order.at(positions, epoch)
         keys[places] = records[places] + order.count * (copies + _COPY)
-        made = make(Portion(records, keys, batch.portion.padding))
+        made = make(replace(batch.portion, records=records, keys=keys))
         if not made.bad:
             return made
         note(made)

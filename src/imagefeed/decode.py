@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
+from imagefeed.checks import check_choice
 from imagefeed.errors import DecodeError
 
-Color: TypeAlias = Literal["rgb", "gray", "index"]
-"""What encoded pictures become: red, green and blue; luma; or, of a mask, the numbers as they are stored."""
+Color: TypeAlias = Literal["rgb", "gray", "rgba", "gray16", "index"]
+"""What encoded pictures become: red, green and blue; luma; with an opacity; luma of up to 16 bits; or, of a mask, the
+numbers as they are stored."""
+
+CHANNELS: dict[Color, int] = {"rgb": 3, "gray": 1, "rgba": 4, "gray16": 1, "index": 1}
+"""How many channels they get."""
 
 MOST_PIXELS = 89_478_485
 """The default limit on width times height: Pillow's own, a quarter of a gigabyte in RGB."""
@@ -20,7 +25,7 @@ MOST_PIXELS = 89_478_485
 
 def read(
     picture: str | os.PathLike[str] | bytes, *, color: Color = "rgb", most_pixels: int = MOST_PIXELS
-) -> NDArray[np.uint8]:
+) -> NDArray[Any]:
     """One whole picture, upright as its EXIF orientation says.
 
         >>> from imagefeed import read
@@ -29,11 +34,13 @@ def read(
 
     Args:
         picture: A file's path, or the bytes of one.
-        color: "rgb", "gray" for luma alone, or "index" for a palette's own numbers, as masks have them.
+        color: "rgb"; "gray" for luma alone; "rgba" with the opacity, 255 where a file has none; "gray16" for luma with
+            all the bits of a 16-bit file; or "index" for a palette's own numbers, as masks have them.
         most_pixels: The limit on width times height, checked before anything is decoded.
 
     Returns:
-        uint8 (height, width, 3), or (height, width, 1): the pixels that Pillow gives.
+        uint8 (height, width, channels): the pixels that Pillow gives. Of a 16-bit file as "gray16" float32: levels from
+        0 to 255, in steps of 1/257.
 
     Raises:
         DecodeError: The file cannot be read, or is not a picture, or is too large.
@@ -52,7 +59,7 @@ def read(
     for _, _, message in records.faults():
         raise DecodeError(name, message)
     data = records.bytes(0)
-    if records.foreign():
+    if records.foreign() or not is_native(color):
         from imagefeed.foreign import decode_foreign  # Pillow: not before it is needed
 
         return decode_foreign(data, name, color=color, most_pixels=most_pixels)
@@ -61,6 +68,16 @@ def read(
     except ValueError as error:
         raise DecodeError(name, str(error)) from error
     return np.ascontiguousarray(_upright(pixels[..., :3], records.orientation(0)))
+
+
+def is_native(color: Color) -> bool:
+    """Whether the native core decodes JPEGs to it; others take Pillow's way, whole."""
+    return color != "rgba"
+
+
+def check_color(where: str, color: Any) -> None:
+    """Raise SpecError unless it is what a picture, and not a mask, can become."""
+    check_choice(where, color, [one for one in CHANNELS if one != "index"])
 
 
 def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:

@@ -16,19 +16,20 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.cache import HEADER, Bytes, Cache
 from imagefeed.cache_point import cache_point
-from imagefeed.decode import Color
+from imagefeed.decode import Color, is_native
 from imagefeed.errors import DecodeError, PlanError
 from imagefeed.follow import Companion, Following, batch_form, companion_program
 from imagefeed.group import Batch, Final, FinalPart, Group, Rendering, in_memory
 from imagefeed.keeper import Found, Keeper
 from imagefeed.meter import Meter
 from imagefeed.mixing import Canvas, lay_layer
-from imagefeed.ops import Host, Mix
-from imagefeed.order import Portion
+from imagefeed.ops import Host, Mix, Op
+from imagefeed.order import Portion, draw_keys
 from imagefeed.pipeline import Pipeline, Stage
 from imagefeed.plan import Plan, partners, plan
 from imagefeed.program import PLAIN, program, store
 from imagefeed.sources import Source
+from imagefeed.stored import LevelsDtype
 from imagefeed.targets import Targets
 from imagefeed.types import Dtype, Layout, numpy_dtype
 from imagefeed.waiting import spread, wait
@@ -109,7 +110,7 @@ class Engine:
     # -------------------------------------------------------------------------------------------- one group
 
     def fetch(self, indices: Ints, keys: Ints, epoch: int, stopped: threading.Event) -> Group:
-        """Begin to read some records, whose numbers are drawn by their keys, and those that are mixed into them.
+        """Begin to read some records, whose numbers are drawn by their keys (n, 2), and those that are mixed into them.
 
         Once `stopped` is set, waiting for anything of theirs raises StoppedError.
         """
@@ -155,7 +156,7 @@ class Engine:
 
     def sizes(self, indices: Ints) -> Ints:
         """The sizes of some stored pictures, int64 (n, 2); 0 for those that cannot be read."""
-        group = self._read(indices, indices, self._following(None), threading.Event())
+        group = self._read(indices, draw_keys(indices, 0), self._following(None), threading.Event())
         self.finish_fetch(group)
         sizes = group.records.sizes()
         sizes[list(group.errors)] = 0
@@ -165,7 +166,7 @@ class Engine:
         """Put some records into the cache; what could not be read."""
         if self.keeper is None:
             return ()
-        group = self._fetch(indices, indices, threading.Event())
+        group = self._fetch(indices, draw_keys(indices, 0), threading.Event())
         self.finish_fetch(group)
         self._finish_kept(group, self.keeper, self._plan(group, self.keeper.point.before, 0), 0)
         self.keeper.store.flush()
@@ -179,12 +180,12 @@ class Engine:
             group.kept = True
         elif self.keeper is not None and group.found is not None:
             current = self._plan(group, self.keeper.point.before, epoch)
-            self._move(group, current)
+            group.following.move(current)
             yield current
             self._finish_kept(group, self.keeper, current, epoch)
         for stage in self.stages:
             current = self._plan(group, stage, epoch)
-            self._move(group, current)
+            group.following.move(current)
             yield current
             if current.host is not None:
                 self._call_host(group, current, current.host)
@@ -347,10 +348,6 @@ class Engine:
         group.records.set_sealed(made, False)
         group.errors |= {int(rows[k]): error for k, error in part.errors.items()}
 
-    def _move(self, group: Group, current: Plan) -> None:
-        if group.following.moves:
-            group.following.move(current, self._names(group), list(group.errors))
-
     def _plan(self, group: Group, stage: Stage, epoch: int) -> Plan:
         with self.meter.span("plan", len(group.indices)):
             return self._planned(group, stage, epoch)
@@ -360,14 +357,21 @@ class Engine:
         if group.errors:  # a bad record takes the place of a good one in the plan, so that it changes nothing
             good = next((row for row in range(len(sizes)) if row not in group.errors), None)
             sizes[list(group.errors)] = (1, 1) if good is None else sizes[good]
-        return plan(stage, sizes, group.indices, seed=self.seed, epoch=epoch, keys=group.keys)
+        following = group.following
+        following.begin(sizes, lambda: self._names(group), list(group.errors))
+
+        def boxes(ops: Sequence[Op]) -> NDArray[np.float64]:
+            return following.hulls(ops, sizes)
+
+        return plan(stage, sizes, group.indices, seed=self.seed, epoch=epoch, keys=group.keys, boxes=boxes)
 
     def _call_host(self, group: Group, current: Plan, host: Host) -> None:
-        """Render a stage to 8-bit pictures, and put what the function makes of them in the records' place."""
+        """Render a stage to pictures, and put what the function makes of them in the records' place."""
         channels = self._channels(group)
         color = self.source.color == "rgb"
-        native = program(current, color=color, dtype="uint8", layout="nhwc")
-        pictures = self._render_each(group, group.records, native, current.sizes, channels)
+        dtype = self.source.levels_dtype
+        native = program(current, color=color, dtype=dtype, layout="nhwc")
+        pictures = self._render_each(group, group.records, native, current.sizes, channels, dtype)
         good = [row for row in range(len(pictures)) if row not in group.errors]
         with self.meter.span("function", len(good)):
             made = self._called(host, pictures, good, group)
@@ -379,14 +383,14 @@ class Engine:
         group.channels = next(iter(made.values())).shape[-1] if made else channels
 
     def _called(
-        self, host: Host, pictures: Sequence[NDArray[np.uint8]], rows: Sequence[int], group: Group
-    ) -> dict[int, NDArray[np.uint8]]:
+        self, host: Host, pictures: Sequence[NDArray[Any]], rows: Sequence[int], group: Group
+    ) -> dict[int, NDArray[Any]]:
         """What a Python function makes of some pictures, on threads of this process or in processes."""
         functions = self.functions
         if functions is None:
             return self._spread(lambda row: np.ascontiguousarray(host(pictures[row], row)), rows, group)
 
-        def call(row: int) -> NDArray[np.uint8]:
+        def call(row: int) -> NDArray[Any]:
             return np.ascontiguousarray(functions.call(host, pictures[row], row))
 
         return spread(call, rows, functions.count, group.stopped)
@@ -397,18 +401,21 @@ class Engine:
         through = following.cut_out_by(mix)
         following.renumber(mix)
         color = self.source.color == "rgb"
-        planes = [(group.records, program(current, color=color, dtype="uint8", layout="nhwc"), self._channels(group))]
+        dtype = self.source.levels_dtype
+        native = program(current, color=color, dtype=dtype, layout="nhwc")
+        planes = [(group.records, native)]
+        canvases = [Canvas.of(mix, self._channels(group), numpy_dtype(dtype))]
         for one in following.companions:
-            rows = len(group.indices)
+            rows, dtype = len(group.indices), one.levels_dtype
             native = companion_program(
-                current, one.target, rows, dtype="uint8", layout="nhwc", last=False, shift=one.shift
+                current, one.target, rows, dtype=dtype, layout="nhwc", last=False, shift=one.shift
             )
-            planes.append((one.records, native, one.channels))
-        canvases = [Canvas.of(mix, channels, np.uint8) for _, _, channels in planes]
+            planes.append((one.records, native))
+            canvases.append(Canvas.of(mix, one.channels, numpy_dtype(dtype)))
         laid: list[NDArray[np.bool_]] | None = None
         for layer in range(mix.weight.shape[1]):
             parts = [canvas.places(layer) for canvas in canvases]
-            for (records, native, _), (outs, _) in zip(planes, parts, strict=True):
+            for (records, native), (outs, _) in zip(planes, parts, strict=True):
                 before: list[NDArray[Any] | None] = [None] * (layer * len(outs))
                 after: list[NDArray[Any] | None] = [None] * (len(group.indices) - len(before) - len(outs))
                 self._run_each(group, records, native, [*before, *outs, *after])
@@ -427,10 +434,16 @@ class Engine:
         group.indices, group.keys = group.mixed.pop()
 
     def _render_each(
-        self, group: Group, records: _native.Records, native: _native.Program, sizes: Ints, channels: int
-    ) -> list[NDArray[np.uint8]]:
-        """Pictures of several sizes, in 8 bits."""
-        pictures = [np.empty((int(h), int(w), channels), np.uint8) for h, w in sizes]
+        self,
+        group: Group,
+        records: _native.Records,
+        native: _native.Program,
+        sizes: Ints,
+        channels: int,
+        dtype: LevelsDtype,
+    ) -> list[NDArray[Any]]:
+        """Pictures of several sizes."""
+        pictures = [np.empty((int(h), int(w), channels), numpy_dtype(dtype)) for h, w in sizes]
         self._run_each(group, records, native, pictures)
         return pictures
 
@@ -439,7 +452,7 @@ class Engine:
         group: Group,
         records: _native.Records,
         native: _native.Program,
-        pictures: list[NDArray[np.uint8]] | list[NDArray[Any] | None],
+        pictures: list[NDArray[Any]] | list[NDArray[Any] | None],
     ) -> None:
         """Render into pictures of several sizes, or none for None. What goes wrong with one is noted in the group."""
         job = self.pool.render_each(records, native, pictures)
@@ -452,13 +465,12 @@ class Engine:
     def _move_companions(self, group: Group, current: Plan) -> None:
         """Render the masks and second pictures of a group by a plan that is not the last."""
         for one in group.following.companions:
-            native = companion_program(
-                current, one.target, len(group.indices), dtype="uint8", layout="nhwc", last=False
-            )
-            moved = self._render_each(group, one.records, native, current.sizes, one.channels)
+            dtype = one.levels_dtype
+            native = companion_program(current, one.target, len(group.indices), dtype=dtype, layout="nhwc", last=False)
+            moved = self._render_each(group, one.records, native, current.sizes, one.channels, dtype)
             one.records = in_memory(dict(enumerate(moved)), [])
 
-    def _check_unmoved(self, group: Group, current: Plan, made: dict[int, NDArray[np.uint8]]) -> None:
+    def _check_unmoved(self, group: Group, current: Plan, made: dict[int, NDArray[Any]]) -> None:
         """Targets cannot follow a Python function, so it must leave the size of a picture alone."""
         for row, picture in made.items():
             before = tuple(current.sizes[row].tolist())
@@ -509,7 +521,7 @@ class Engine:
     def _decode_foreign(self, group: Group, records: _native.Records, color: Color, name: Callable[[int], str]) -> None:
         """Decode by Pillow what the native core does not."""
 
-        def decode(row: int) -> NDArray[np.uint8] | DecodeError:
+        def decode(row: int) -> NDArray[Any] | DecodeError:
             from imagefeed.foreign import decode_foreign  # Pillow: not before it is needed
 
             try:
@@ -517,7 +529,7 @@ class Engine:
             except DecodeError as error:
                 return error
 
-        rows = records.foreign()
+        rows = records.foreign() if is_native(color) else _encoded(records)
         if not rows:
             return
         first = {index: row for row, index in reversed([(row, int(group.indices[row])) for row in rows])}
@@ -558,3 +570,9 @@ def _functions(count: int) -> Functions:
     from imagefeed.processes import Functions  # multiprocessing: not before it is needed
 
     return Functions(count)
+
+
+def _encoded(records: _native.Records) -> list[int]:
+    """The records that hold the bytes of a file, and nothing that is wrong."""
+    wrong = {row for row, _, _ in records.faults()}
+    return [row for row in range(len(records.sizes())) if row not in wrong and records.bytes(row)]

@@ -6,8 +6,9 @@ plan of the pictures that they go with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -15,26 +16,30 @@ from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.checks import fail
-from imagefeed.decode import Color
+from imagefeed.decode import CHANNELS, Color
 from imagefeed.effects import Remap
-from imagefeed.errors import DecodeError, PlanError, SpecError
-from imagefeed.ops import ColorMatrix, Lut, Mix, Normalize
+from imagefeed.errors import DecodeError, SpecError
+from imagefeed.ops import ColorMatrix, Lut, Mix, Normalize, Op, Warp
 from imagefeed.plan import Pass, Plan
 from imagefeed.program import PLAIN, store
-from imagefeed.stored import stage
+from imagefeed.stored import LevelsDtype, levels_dtype, stage
 from imagefeed.targets import (
+    Bend,
     Boxes,
+    Cut,
     Image,
     Keypoints,
     Label,
     Layers,
     Mask,
     Motion,
+    Move,
     Moving,
     MovingBoxes,
     Numbers,
     PictureTarget,
     Plain,
+    Projection,
     TargetLike,
     Targets,
     Value,
@@ -95,7 +100,15 @@ class Companion:
         first = self.target.pictures[0]
         if isinstance(first, np.ndarray):
             return int(first[0, 0].size)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
-        return 3 if isinstance(self.target, Image) and self.target.color == "rgb" else 1
+        return CHANNELS[self.color]
+
+    @property
+    def levels_dtype(self) -> LevelsDtype:
+        """What holds their levels while they are made."""
+        first = self.target.pictures[0]
+        if isinstance(first, np.ndarray):
+            return levels_dtype(first.dtype)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        return "float32" if self.color == "gray16" else "uint8"
 
 
 class Following:
@@ -113,6 +126,7 @@ class Following:
         self._named = named(targets)
         self._classes = classes
         self._moving: dict[str, Moving] | None = None
+        self._made = False  # whether the pictures have been made by a plan, and are no longer what is stored
         self.companions = [
             _fetched(pool, name, target, most_pixels)
             for name, target in self._named.items()
@@ -135,26 +149,56 @@ class Following:
                 result.setdefault(row, DecodeError(companion.target.name(row, names[row]), reason))
         return result
 
-    def move(self, plan: Plan, names: Sequence[str], bad: Sequence[int]) -> None:
-        """Move what consists of points as a plan says.
+    def begin(self, sizes: Ints, names: Callable[[], Sequence[str]], bad: Sequence[int]) -> None:
+        """Get ready what consists of points, in pictures of these sizes, int64 (n, 2). Only the first call counts.
+
+        Args:
+            sizes: Of the pictures as they are stored.
+            names: Gives what they are called.
+            bad: Those that could not be read.
 
         Raises:
             SourceError: A box or a point lies outside its picture.
-            PlanError: Pixels move in a way that targets cannot follow.
         """
-        if any(isinstance(op, Remap) for one in plan.passes for op in one.ops):
-            raise PlanError(
-                "ElasticTransform and GridDistortion: boxes, points and masks do not follow them yet; leave them out "
-                "or use a transform that turns, slants or scales"
-            )
-        if self._moving is None:
-            sizes = plan.sources.copy()
-            sizes[list(bad)] = BOUNDLESS
-            points = {k: v for k, v in self._named.items() if isinstance(v, Boxes | Keypoints)}
-            self._moving = {name: target.begin(sizes, names) for name, target in points.items()}
+        if self._moving is not None:
+            return
+        self._moving = {}
+        points = {k: v for k, v in self._named.items() if isinstance(v, Boxes | Keypoints)}
+        if points:
+            limits, known = sizes.copy(), names()
+            limits[list(bad)] = BOUNDLESS
+            self._moving = {name: target.begin(limits, known) for name, target in points.items()}
+
+    def move(self, plan: Plan) -> None:
+        """Move what consists of points as a plan says."""
         if self._moving:
-            motion = motion_of(plan)
+            ops = [op for one in plan.passes for op in (one.warp, *one.ops)]
+            motion = motion_of(ops, plan.sources, made=self._made)
             self._moving = {name: one.moved(motion) for name, one in self._moving.items()}
+        self._made = True
+
+    def hulls(self, ops: Sequence[Op], sizes: Ints) -> NDArray[np.float64]:
+        """Where all boxes of each picture lie after some ops: left, top, right, bottom, (n, 4).
+
+        Args:
+            ops: What is done to the pictures.
+            sizes: int64 (n, 2), of the pictures before.
+
+        Returns:
+            The middle of a picture that has none.
+
+        Raises:
+            SpecError: There are no boxes among the targets.
+        """
+        boxes = [one for one in (self._moving or {}).values() if isinstance(one, MovingBoxes)]
+        if not boxes:
+            raise SpecError("keeps boxes, but there are none among the targets; use RandomResizedCrop without them")
+        motion = motion_of(ops, sizes, made=self._made)
+        after = reduce(lambda size, op: _size_after(op, size), ops, sizes)
+        every = np.stack([one.moved(motion).hulls(after) for one in boxes])
+        hull = np.concatenate([every[..., :2].min(axis=0), every[..., 2:].max(axis=0)], axis=1)
+        empty = (hull[:, 2:] < hull[:, :2]).any(axis=1, keepdims=True)
+        return np.where(empty, np.tile(after[:, ::-1] * 0.5, 2), hull)
 
     def cut_out_by(self, mix: Mix) -> int | None:
         """Which of the companions says what is pasted; None where whole layers are mixed.
@@ -235,14 +279,34 @@ class Following:
         return renamed(result, self._targets)
 
 
-def motion_of(plan: Plan) -> Motion:
-    """Where a plan moves points."""
-    backward = np.eye(3)[None]
-    for one in plan.passes:
-        if one.warp is not None:
-            backward = backward @ one.warp.matrix
-    forward: NDArray[np.float64] = np.linalg.inv(backward).astype(np.float64, copy=False)
-    return Motion(np.broadcast_to(forward, (len(plan.records), 3, 3)))
+def motion_of(ops: Sequence[Op | None], sizes: Ints, *, made: bool) -> Motion:
+    """Where some ops move points.
+
+    Args:
+        ops: In order; what is None does nothing.
+        sizes: int64 (n, 2), of the pictures before.
+        made: Whether these were made by a plan before, and have lost what lies outside of them.
+    """
+    moves: list[Move] = []
+    for op in ops:
+        if not isinstance(op, Warp | Remap):
+            continue
+        if made:
+            moves.append(Cut(sizes))
+        made = True
+        if isinstance(op, Remap):
+            moves.append(Bend(op.field, op.smooth, sizes, op.active))
+            continue
+        backward: NDArray[np.float64] = op.matrix
+        forward: NDArray[Any] = np.linalg.inv(backward / backward[:, 2:, 2:])
+        moves.append(Projection(np.broadcast_to(forward, (len(sizes), 3, 3))))
+        sizes = _size_after(op, sizes)
+    return Motion(moves)
+
+
+def _size_after(op: Op | None, sizes: Ints) -> Ints:
+    """The sizes of pictures, int64 (n, 2), after an op."""
+    return np.broadcast_to(op.size, sizes.shape) if isinstance(op, Warp) and op.size is not None else sizes
 
 
 # ------------------------------------------------------------------------------------------------ pictures
@@ -274,7 +338,7 @@ def companion_program(
         passes[-1] = Pass(passes[-1].warp, (shift,))
     if last and isinstance(target, Mask) and not target.is_numbered:
         end = (_BINARY,) if target.kind == "binary" else (_CLIP, _SHARE)
-        passes[-1] = Pass(passes[-1].warp, end)
+        passes[-1] = Pass(passes[-1].warp, (*passes[-1].ops, *end))
     color = isinstance(target, Image) and target.color == "rgb"
     native = store(passes, count, color=color, dtype=dtype, layout=layout)
     if plan is not None:
@@ -291,13 +355,16 @@ def batch_form(target: PictureTarget, dtype: Dtype, layout: Layout) -> tuple[Dty
 
 def _following(one: Pass, target: PictureTarget) -> Pass:
     """A pass over a picture, as what goes with it follows it."""
-    ops = one.ops if isinstance(target, Image) and target.follow == "everything" else ()
-    warp = one.warp
-    if warp is None:
-        return Pass(None, ops)
+    if isinstance(target, Image) and target.follow == "everything":
+        return one
+    warp, bends = one.warp, [op for op in one.ops if isinstance(op, Remap)]
     if target.nearest:
-        warp = replace(warp, interpolation="nearest", antialias=False)
-    return Pass(replace(warp, fill=target.fill) if isinstance(target, Mask) else warp, ops)
+        warp = None if warp is None else replace(warp, interpolation="nearest", antialias=False)
+        bends = [replace(bend, interpolation="nearest") for bend in bends]
+    if isinstance(target, Mask):
+        warp = None if warp is None else replace(warp, fill=target.fill)
+        bends = [replace(bend, fill=target.fill) for bend in bends]
+    return Pass(warp, tuple(bends))
 
 
 def _fetched(pool: _native.Pool, name: str, target: Mask | Image, most_pixels: int) -> Companion:

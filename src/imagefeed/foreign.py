@@ -15,13 +15,14 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from imagefeed.decode import Color
 from imagefeed.errors import DecodeError
+from imagefeed.stored import levels_of
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
 
-_MODES = {"rgb": "RGB", "gray": "L"}
+_MODES = {"rgb": "RGB", "gray": "L", "rgba": "RGBA", "gray16": "L"}
 
 
-def decode_foreign(data: bytes, name: str, *, color: Color, most_pixels: int) -> NDArray[np.uint8]:
+def decode_foreign(data: bytes, name: str, *, color: Color, most_pixels: int) -> NDArray[Any]:
     """A picture that is no ordinary JPEG; arguments and errors as for `imagefeed.read`."""
     if not data:
         raise DecodeError(name, "the file is empty")
@@ -47,16 +48,19 @@ def _formats() -> set[str]:
     return set(Image.OPEN)
 
 
-def _levels(image: Image.Image, name: str, color: Color) -> NDArray[np.uint8]:
-    """The picture's first frame as 8-bit levels."""
+def _levels(image: Image.Image, name: str, color: Color) -> NDArray[Any]:
+    """The picture's first frame as levels: float32 where 16 bits are asked for and there, else uint8."""
     if image.mode == "F":
         raise DecodeError(name, "holds floating-point numbers, whose range nobody knows; load them as arrays")
     if color == "index":
         return _numbers(image, name)
     if image.mode.startswith("I"):
+        if color == "gray16":
+            return levels_of(np.clip(np.asarray(cast(Any, image)), 0, 65535).astype(np.uint16))[..., None]
         image = _eight_bits(image)
-    # A palette's transparency is lost in RGB, which is what is asked for; Pillow would warn of it.
-    image.info.pop("transparency", None)
+    if color != "rgba":
+        # A palette's transparency is lost in RGB, which is what is asked for; Pillow would warn of it.
+        image.info.pop("transparency", None)
     pixels = np.asarray(image.convert(_MODES[color]))
     return np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], -1))
 

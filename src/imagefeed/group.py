@@ -117,12 +117,12 @@ class Batch:
     portion: Portion
 
 
-def in_memory(pictures: dict[int, NDArray[np.uint8]], blank: Sequence[int]) -> _native.Records:
+def in_memory(pictures: dict[int, NDArray[Any]], blank: Sequence[int]) -> _native.Records:
     """Records of pictures in memory; those of the rows `blank` are black and like the first."""
     records = _native.Records(len(pictures) + len(blank))
     for row, picture in pictures.items():
         records.set_array(row, picture)
-    like = np.zeros_like(next(iter(pictures.values()), np.zeros((1, 1, 3), np.uint8)))
+    like: NDArray[Any] = np.zeros_like(next(iter(pictures.values()), np.zeros((1, 1, 3), np.uint8)))
     for row in blank:
         records.set_array(row, like)
     return records

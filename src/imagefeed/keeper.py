@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.cache import HEADER, Bytes, Cache, FolderStore, Kind, Store, open_store, sealed
 from imagefeed.cache_point import CachePoint
+from imagefeed.checks import fail
+from imagefeed.errors import SpecError
 from imagefeed.plan import plan
 from imagefeed.sources import Source
 
@@ -55,6 +57,10 @@ class Keeper:
         sample: Callable[[Ints], Ints],
         store: Store | None = None,
     ) -> None:
+        if source.color == "gray16":
+            raise SpecError("Cache: keeps levels of 8 bits, but color='gray16' asks for 16; leave one of them out")
+        if source.color == "rgba" and cache.store == "jpeg":
+            raise fail("Cache.store", cache.store, "a JPEG has no opacity, which color='rgba' asks for; use 'raw'")
         self.point = point
         self.hits = 0
         self.misses = 0
@@ -125,7 +131,7 @@ class Keeper:
     def _decide(self, sample: Callable[[Ints], Ints]) -> Kind:
         if self._cache.store != "auto":
             return self._cache.store
-        if self._cache.in_ram:
+        if self._cache.in_ram or self._source.color == "rgba":
             return "raw"
         if self.store.kind is None:
             self.store.set_kind("raw" if self.estimate(sample) <= self._cache.bytes else "jpeg")

@@ -21,7 +21,7 @@ from imagefeed.grouping import grouped, told
 from imagefeed.loader_options import OnError, Options, Sampling, dtype_of, order_of
 from imagefeed.loader_state import fingerprint, place_of, state_of
 from imagefeed.memory import available_cores
-from imagefeed.order import Portion
+from imagefeed.order import Portion, draw_keys
 from imagefeed.pipeline import Pipeline
 from imagefeed.report import Report, report_of
 from imagefeed.run import Run
@@ -372,7 +372,8 @@ class Loader(Feeding):
         """
         self._check_index(index)
         record = np.array([index], np.int64)
-        portion = Portion(record, record + copy * len(self.source))
+        keys = record + copy * len(self.source)
+        portion = Portion(record, keys, number=self._batch_of(int(keys[0]), epoch))
         batch = next(self._run(epoch, portion))
         for error in batch.bad:
             raise error
@@ -394,11 +395,13 @@ class Loader(Feeding):
         self._check_index(index)
         engine = self._ready_engine()
         record = np.array([index], np.int64)
-        group = engine.fetch(record, record, self.epoch if epoch is None else epoch, threading.Event())
+        chosen = self.epoch if epoch is None else epoch
+        keys = draw_keys(record, self._batch_of(index, chosen))
+        group = engine.fetch(record, keys, chosen, threading.Event())
         engine.finish_fetch(group)
         for error in group.errors.values():
             raise error
-        plans = engine.plans(group, self.epoch if epoch is None else epoch)
+        plans = engine.plans(group, chosen)
         name = self.source.names(np.array([index]))[0]
         stored = f"  stored as {self.dtype} {self.layout}"
         if engine.keeper is not None:
@@ -406,6 +409,10 @@ class Loader(Feeding):
         return "\n".join([name, *(one.explain(0) for one in plans), stored])
 
     # -------------------------------------------------------------------------------------------- its parts
+
+    def _batch_of(self, key: int, epoch: int) -> int:
+        """The batch of a record, where anything depends on it."""
+        return self._order.batch_of(key, epoch) if self.pipeline.shares_draws else 0
 
     def _coming(self) -> tuple[int, int]:
         return self._place if self._place[0] == self._next_epoch else (self._next_epoch, 0)

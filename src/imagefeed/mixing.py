@@ -28,7 +28,7 @@ class Canvas:
     mix: Mix
 
     @classmethod
-    def of(cls, mix: Mix, channels: int, dtype: type[np.generic]) -> Canvas:
+    def of(cls, mix: Mix, channels: int, dtype: np.dtype[Any]) -> Canvas:
         """Black pictures of the sizes of a mix."""
         return cls([np.zeros((int(h), int(w), channels), dtype) for h, w in mix.size], mix)
 

@@ -7,7 +7,7 @@ what each op means to the pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, cast
 
@@ -142,7 +142,8 @@ class Host:
     """A user's Python function on one rendered picture.
 
     Attributes:
-        function: Takes a uint8 array (height, width, channels), and a numpy Generator if there are seeds.
+        function: Takes an array (height, width, channels), and a numpy Generator if there are seeds. uint8; float32
+            levels from 0 to 255 where pictures hold more than 8 bits.
         seeds: Integers (n,), or None for a function without randomness.
         mask: bool (n,): which records it is called for; None for all.
     """
@@ -160,11 +161,11 @@ class Host:
         seeds, mask = (None if one is None else one[row : row + 1] for one in (self.seeds, self.mask))
         return Host(function=self.function, seeds=seeds, mask=mask)
 
-    def __call__(self, image: NDArray[np.uint8], row: int) -> NDArray[np.uint8]:
+    def __call__(self, image: NDArray[Any], row: int) -> NDArray[Any]:
         """Call the function on the picture of one row.
 
         Args:
-            image: uint8 (height, width, channels).
+            image: (height, width, channels).
             row: Which of the n records it is.
 
         Raises:
@@ -179,10 +180,10 @@ class Host:
         name = getattr(self.function, "__qualname__", repr(self.function))
         if type(result) is not np.ndarray:
             raise SpecError(f"Apply({name}): returned {type(result).__name__}; expected a NumPy array")
-        array = cast("NDArray[np.uint8]", result)
-        if array.dtype != np.uint8 or array.ndim != 3 or 0 in array.shape:
+        array = cast("NDArray[Any]", result)
+        if array.dtype != image.dtype or array.ndim != 3 or 0 in array.shape:
             got = f"{array.dtype} of shape {array.shape}"
-            raise SpecError(f"Apply({name}): returned {got}; expected uint8 (height, width, channels)")
+            raise SpecError(f"Apply({name}): returned {got}; expected {image.dtype} (height, width, channels)")
         return array
 
 
@@ -199,7 +200,8 @@ class Mix:
         weight: Float (n, k), how much is seen there of each layer: 1 all, 0 nothing, and then it is never read.
         share: Float (n, k), how much each layer counts for the labels; 1 altogether.
         blends: Whether a weight can lie between 0 and 1.
-        union: Whether several labels of a record become those that any layer has, or their shares are added.
+        union: bool (n,), or one for all: whether several labels of a record become those that any layer has, or their
+            shares are added.
         pasted: bool (n, 256), which numbers of a mask are laid over the first layer; None for whole layers.
         through: The name of that mask among the targets.
         ids: The attribute by which boxes belong to the mask's numbers; None for their labels.
@@ -212,7 +214,7 @@ class Mix:
     weight: Array
     share: Array
     blends: bool = False
-    union: bool = False
+    union: Array = False
     pasted: Array = None
     through: str = ""
     ids: str | None = None
@@ -238,6 +240,57 @@ class Mix:
             weight=xp.where(mask[:, None], self.weight, alone),
             share=xp.where(mask[:, None], self.share, alone),
         )
+
+
+def one_of(mixes: Sequence[Mix], chosen: Sequence[Array], extent: Extent, xp: Namespace) -> Mix:
+    """The mix that is one of several for each record.
+
+    Args:
+        mixes: Of the same records, with as many layers as each has.
+        chosen: bool (n,) for each: which records it is for. Every record is in exactly one.
+        extent: Height and width of all layers' pictures, (n, k), k being the most layers that a mix has.
+        xp: The array API namespace.
+
+    Raises:
+        SpecError: One pastes things, or they sample differently.
+    """
+    if any(mix.pasted is not None for mix in mixes):
+        raise SpecError("CopyPaste goes by a mask, and cannot be one of several; use Sometimes(CopyPaste(...))")
+    if len({mix.antialias for mix in mixes}) > 1:
+        raise SpecError("some of these mixes have antialias=True, others False; give all the same")
+    layers, own = extent[0].shape[1], xp.stack([extent[0][:, 0], extent[1][:, 0]], axis=-1)
+    every = [_with_layers(mix, layers, own, xp) for mix in mixes]
+    result = every[0]
+    for mix, here in zip(every[1:], chosen[1:], strict=True):
+        result = replace(
+            result,
+            size=xp.where(here[:, None], mix.size, result.size),
+            matrix=xp.where(here[:, None, None, None], mix.matrix, result.matrix),
+            place=xp.where(here[:, None, None], mix.place, result.place),
+            weight=xp.where(here[:, None], mix.weight, result.weight),
+            share=xp.where(here[:, None], mix.share, result.share),
+            union=xp.where(here, mix.union, result.union),
+            blends=result.blends or mix.blends,
+        )
+    return replace(result, size=None) if all(mix.size is None for mix in mixes) else result
+
+
+def _with_layers(mix: Mix, layers: int, own: Array, xp: Namespace) -> Mix:
+    """The same mix, with a size, and with more layers, of which nothing is seen."""
+    count, more = own.shape[0], layers - mix.weight.shape[1]
+    nothing = xp.zeros((count, more), dtype=mix.weight.dtype)
+    empty = xp.zeros((count, more, 4), dtype=mix.place.dtype)
+    identity = xp.broadcast_to(xp.eye(3, dtype=mix.matrix.dtype), (count, more, 3, 3))
+    size = xp.astype(own, xp.int64) if mix.size is None else xp.broadcast_to(mix.size, (count, 2))
+    return replace(
+        mix,
+        size=size,
+        matrix=xp.concat([mix.matrix, identity], axis=1),
+        place=xp.concat([mix.place, empty], axis=1),
+        weight=xp.concat([mix.weight, nothing], axis=1),
+        share=xp.concat([mix.share, nothing], axis=1),
+        union=xp.broadcast_to(xp.asarray(mix.union), (count,)),
+    )
 
 
 Op: TypeAlias = Warp | ColorMatrix | Lut | Normalize | Whiten | Host | Effect

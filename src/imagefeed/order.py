@@ -18,6 +18,8 @@ ROUNDS = 6
 ORDERED_TOGETHER = 64
 """Batches whose order is computed at once."""
 
+_SEARCHED_TOGETHER = 1 << 16
+
 # The step whose numbers choose records by weight; no pipeline is as long.
 _SAMPLING_STEP = 2**62
 
@@ -31,11 +33,22 @@ class Portion:
         keys: int64 (b,), what their random numbers are drawn by: the record's own number, and another one each time
             that it comes again within an epoch.
         padding: How many at the end are there only so that all shards have equally many.
+        number: Which batch of the epoch it is, from 0; what is drawn once for a batch is drawn by it.
     """
 
     records: Ints
     keys: Ints
     padding: int = 0
+    number: int = 0
+
+    def draw_keys(self) -> Ints:
+        """What numbers are drawn by, int64 (b, 2): each record's key, and the batch's."""
+        return draw_keys(self.keys, self.number)
+
+
+def draw_keys(keys: Ints, number: int) -> Ints:
+    """What numbers are drawn by, int64 (n, 2): the keys (n,) of some records, and the number of their batch."""
+    return np.stack([keys, np.full_like(keys, number)], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,9 +98,20 @@ class Order:
             records, copies = self.at(positions, epoch)
             keys = records + self.count * copies
             begin = 0
-            for size, extra in zip(sizes, padding, strict=True):
-                yield Portion(records[begin : begin + size], keys[begin : begin + size], extra)
-                begin += size
+            for number, (size, extra) in enumerate(zip(sizes, padding, strict=True), start=first):
+                end = begin + size
+                yield Portion(records[begin:end], keys[begin:end], extra, number)
+                begin = end
+
+    def batch_of(self, key: int, epoch: int) -> int:
+        """The number of the batch that a record with a key stands in; 0 for one that is in none. Looks through all."""
+        for first in range(0, self.length, _SEARCHED_TOGETHER):
+            positions = np.arange(first, min(first + _SEARCHED_TOGETHER, self.length))
+            records, copies = self.at(positions, epoch)
+            found = np.flatnonzero(records + self.count * copies == key)
+            if len(found):
+                return int(positions[found[0]]) // self.batch_size
+        return 0
 
     def at(self, positions: Ints, epoch: int) -> tuple[Ints, Ints]:
         """The records at some places of an epoch, over all shards; and which of its copies each is."""

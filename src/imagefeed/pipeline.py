@@ -71,6 +71,11 @@ class Pipeline:
         """Whether a record can look different the next time."""
         return any(step.variables() for step in self.steps)
 
+    @property
+    def shares_draws(self) -> bool:
+        """Whether something is drawn once for a whole batch."""
+        return bool(shared_numbers([Step.of(k, step) for k, step in enumerate(self.steps)]).any())
+
     def deterministic(self) -> Pipeline:
         """The pipeline for validation and serving: nothing random, and every picture decoded fully."""
         steps = [form for step in self.steps for form in step.deterministic()]
@@ -260,12 +265,14 @@ class Stage:
         scalable: Whether the picture may be decoded at a fraction of its size.
         numbers: The numbers of the steps that draw, shape (k,).
         counts: How many uniform numbers each of them takes, shape (k,).
+        shared: Which of these numbers all records of a batch share, bool (sum(counts),).
     """
 
     steps: tuple[Step, ...]
     scalable: bool
     numbers: NDArray[np.int64]
     counts: NDArray[np.int64]
+    shared: NDArray[np.bool_]
 
     @property
     def partners(self) -> int:
@@ -278,7 +285,17 @@ class Stage:
         random = [step for step in steps if step.variables]
         numbers = [step.number for step in random]
         counts = [sum(variable.count for variable in step.variables.values()) for step in random]
-        return cls(steps, scalable, np.array(numbers, np.int64), np.array(counts, np.int64))
+        shared = shared_numbers(random)
+        return cls(steps, scalable, np.array(numbers, np.int64), np.array(counts, np.int64), shared)
+
+
+def shared_numbers(steps: Sequence[Step]) -> NDArray[np.bool_]:
+    """Which of the uniform numbers that some steps take, one step after another, all records of a batch share."""
+    variables = [variable for step in steps for variable in step.variables.values()]
+    return np.repeat(
+        np.array([variable.per == "batch" for variable in variables], np.bool_),
+        [variable.count for variable in variables],
+    )
 
 
 def _check_step(steps: Sequence[Transform], number: int) -> None:

@@ -5,7 +5,7 @@ Everything is vectorized over the group, so a step costs a few NumPy calls a gro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -19,12 +19,16 @@ from imagefeed.errors import ImagefeedError, PlanError, SpecError
 from imagefeed.explain import mix_words, op_words, step_words
 from imagefeed.footprint import aligned, footprint
 from imagefeed.ops import ColorMatrix, Extent, Host, Lut, Mix, Normalize, Op, Warp, Whiten, extent_after, fuse
+from imagefeed.order import draw_keys
 from imagefeed.pipeline import Stage, Step
 from imagefeed.transforms.base import Drawn
 from imagefeed.types import Array, Namespace, Size
 
 Ints: TypeAlias = NDArray[np.int64]
 Pointwise: TypeAlias = ColorMatrix | Lut | Normalize | Whiten | Effect
+
+BoxesAfter: TypeAlias = Callable[[Sequence[Op]], NDArray[np.float64]]
+"""Where all boxes of each picture lie after some ops: left, top, right, bottom, (n, 4)."""
 
 # Interpolations that are defined along the axes of the source only.
 ONLY_ALIGNED = ("box", "hamming", "bicubic", "lanczos")
@@ -108,7 +112,16 @@ class Plan:
         return "\n".join(lines)
 
 
-def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int, keys: Ints | None = None) -> Plan:
+def plan(
+    stage: Stage,
+    sizes: Ints,
+    records: Ints,
+    *,
+    seed: int,
+    epoch: int,
+    keys: Ints | None = None,
+    boxes: BoxesAfter | None = None,
+) -> Plan:
     """Plan a stage for a group of records.
 
     Args:
@@ -117,16 +130,18 @@ def plan(stage: Stage, sizes: Ints, records: Ints, *, seed: int, epoch: int, key
         records: int64 (n,), the indices of the records.
         seed: From 0 to 2**64 - 1.
         epoch: From 0 to 2**64 - 1.
-        keys: int64 (n,), what numbers are drawn by; the records themselves where it is None.
+        keys: int64 (n, 2), what numbers are drawn by, see `order.draw_keys`; where it is None the records themselves,
+            in batch 0.
+        boxes: Where the boxes of each picture lie after some ops; None where nobody knows.
 
     Raises:
         SpecError: A step lowers to something that cannot be done.
         PlanError: A picture is too large or small for a step.
     """
-    drawn = _draw(stage, records if keys is None else keys, seed, epoch)
+    drawn = _draw(stage, draw_keys(records, 0) if keys is None else keys, seed, epoch)
     extent = sizes[:, 0].astype(np.float64), sizes[:, 1].astype(np.float64)
     inner = stage.steps[:-1] if stage.partners else stage.steps
-    ops = lower(inner, drawn[: len(inner)], extent, np)
+    ops = lower(inner, drawn[: len(inner)], extent, np, boxes)
     host = ops.pop()[1] if ops and isinstance(ops[-1][1], Host) else None
     mix = _mixed(stage, ops, drawn[-1], extent) if stage.partners else None
     passes: list[Pass] = []
@@ -157,19 +172,19 @@ def partners(stage: Stage, records: Ints, keys: Ints, count: int, *, seed: int, 
     Args:
         stage: One whose `partners` is not 0.
         records: int64 (n,), the records that come out.
-        keys: int64 (n,), what their numbers are drawn by.
+        keys: int64 (n, 2), what their numbers are drawn by. Partners belong to the batch that they come into.
         count: How many records the source has.
         seed: From 0 to 2**64 - 1.
         epoch: From 0 to 2**64 - 1.
 
     Returns:
-        Records and keys, int64 (n + n * partners,) each.
+        Records and keys, n + n * partners of each.
     """
-    drawn: Any = _draw(stage, keys, seed, epoch)[-1]
-    while not hasattr(drawn, "partner"):  # inside of Sometimes
-        drawn = drawn.within("transform")
-    chosen: Ints = np.floor(drawn.partner * count).astype(np.int64).T.reshape(-1)
-    return np.concatenate([records, chosen]), np.concatenate([keys, chosen])
+    drawn = _draw(stage, keys, seed, epoch)[-1]
+    numbers: NDArray[np.float64] = stage.steps[-1].transform.chosen_partners(drawn, np)
+    chosen: Ints = np.floor(numbers * count).astype(np.int64).T.reshape(-1)
+    theirs = np.stack([chosen, np.tile(keys[:, 1], stage.partners)], axis=1)
+    return np.concatenate([records, chosen]), np.concatenate([keys, theirs])
 
 
 def _mixed(stage: Stage, ops: list[tuple[Step, Op]], drawn: Drawn, extent: Extent) -> Mix:
@@ -213,7 +228,11 @@ def drawn_count(drawn: Drawn) -> int:
 
 def _draw(stage: Stage, keys: Ints, seed: int, epoch: int) -> tuple[Drawn, ...]:
     """The values of every step's variables, each with a leading axis of n."""
-    numbers = rng.uniform(seed, epoch, stage.numbers, stage.counts, keys)
+    own, batch = np.ascontiguousarray(keys.T)
+    numbers = rng.uniform(seed, epoch, stage.numbers, stage.counts, own)
+    if stage.shared.any():
+        of_batch = rng.uniform(seed, epoch, stage.numbers, stage.counts, batch)
+        numbers = np.where(stage.shared, of_batch, numbers)
     return drawn_from(stage.steps, numbers, np)
 
 
@@ -231,7 +250,9 @@ def drawn_from(steps: Sequence[Step], numbers: Array, xp: Namespace) -> tuple[Dr
     return tuple(result)
 
 
-def lower(steps: Sequence[Step], drawn: Sequence[Drawn], extent: Extent, xp: Namespace) -> list[tuple[Step, Op]]:
+def lower(
+    steps: Sequence[Step], drawn: Sequence[Drawn], extent: Extent, xp: Namespace, boxes: BoxesAfter | None = None
+) -> list[tuple[Step, Op]]:
     """The ops of all steps, fused with their neighbors; each with the step that it ends with.
 
     Args:
@@ -239,10 +260,13 @@ def lower(steps: Sequence[Step], drawn: Sequence[Drawn], extent: Extent, xp: Nam
         drawn: What each step drew.
         extent: Height and width of the pictures that come in, float (n,) or (1,).
         xp: The array API namespace of the drawn values and the extent; they may be traced.
+        boxes: As for `plan`.
     """
     result: list[tuple[Step, Op]] = []
     for step, values in zip(steps, drawn, strict=True):
         try:
+            if step.transform.sees_boxes:
+                values = _with_boxes(values, [op for _, op in result], boxes)
             for op in step.transform.lower(values, extent, xp):
                 extent = extent_after(op, extent, xp)
                 fused = fuse(result[-1][1], op, xp) if result else None
@@ -252,6 +276,12 @@ def lower(steps: Sequence[Step], drawn: Sequence[Drawn], extent: Extent, xp: Nam
         except ImagefeedError as error:
             raise type(error)(f"steps[{step.number}].{type(step.transform).__name__}: {error}") from error
     return result
+
+
+def _with_boxes(values: Drawn, ops: Sequence[Op], boxes: BoxesAfter | None) -> Drawn:
+    if boxes is None:
+        raise SpecError("keeps boxes, which only a Loader knows of; leave it out here, as .deterministic() does")
+    return Drawn(**vars(values), boxes=boxes(ops))
 
 
 def passes_of(ops: Sequence[tuple[Step, Op]]) -> list[Pass]:

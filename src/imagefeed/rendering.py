@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.decode import Color, check_color
 from imagefeed.loader import Loader
 from imagefeed.memory import available_cores
 from imagefeed.pipeline import Pipeline
@@ -23,7 +24,7 @@ def render(
     *,
     dtype: Dtype | None = None,
     layout: Layout = "nhwc",
-    color: Literal["rgb", "gray"] = "rgb",
+    color: Color = "rgb",
 ) -> NDArray[Any]:
     """A batch of some pictures, as the deterministic form of a pipeline makes them: what a model predicts from.
 
@@ -32,8 +33,8 @@ def render(
         (1, 32, 32, 3)
 
     Args:
-        pictures: One picture or several: a path, the bytes of a file, or a uint8 or float32 array (height, width,
-            channels) each.
+        pictures: One picture or several: a path, the bytes of a file, or an array (height, width, channels)
+            each, as for `arrays`.
         pipeline: What is done; its random steps are left out.
         dtype: As for `Loader`.
         layout: As for `Loader`.
@@ -46,6 +47,7 @@ def render(
         DecodeError: A picture cannot be read.
         PlanError: They do not come out in one size.
     """
+    check_color("render(color=)", color)
     one = isinstance(pictures, str | bytes | os.PathLike | np.ndarray)
     source = Files([pictures] if one else list(pictures), color=color)
     threads = min(len(source), available_cores())

@@ -120,7 +120,7 @@ class Run:
             if not self._wait_for_room():
                 return
             indices = np.concatenate([one.records for one in portions])
-            keys = np.concatenate([one.keys for one in portions])
+            keys = np.concatenate([one.draw_keys() for one in portions])
             fetched.append((self._engine.fetch(indices, keys, self._epoch, self._stopped), portions))
             if len(fetched) > 1 and not self._render_group(*fetched.popleft()):
                 return

@@ -14,7 +14,7 @@ import numpy as np
 
 from imagefeed import _native
 from imagefeed.checks import check_choice, fail
-from imagefeed.decode import MOST_PIXELS, Color
+from imagefeed.decode import MOST_PIXELS, Color, check_color
 from imagefeed.engine import Engine
 from imagefeed.errors import DecodeError, SourceError, SpecError
 from imagefeed.group import Batch
@@ -56,7 +56,7 @@ class Stream:
         image: As for `shards`.
         label: The member or the JSON field that holds the class; None for no label.
         classes: The names of the classes. Must be given where labels are names: nobody has seen them all.
-        color: "rgb" or "gray".
+        color: "rgb", "gray", "rgba" or "gray16", as for `read`.
     """
 
     files: Sequence[Opened]
@@ -66,7 +66,7 @@ class Stream:
     color: Color = "rgb"
 
     def __post_init__(self) -> None:
-        check_choice("Stream.color", self.color, ("rgb", "gray"))
+        check_color("Stream.color", self.color)
         if isinstance(self.files, str | os.PathLike) or not list(self.files):
             raise fail("Stream.files", self.files, "expected a list of at least one file")
 
@@ -210,7 +210,7 @@ class StreamLoader:
     def _portions(self, epoch: int, start: int, waiting: deque[Ints]) -> Iterator[list[Portion]]:
         """The records of each batch, whose samples are put into the window."""
         batch: list[int] = []
-        skipped = start * self.batch_size
+        number, skipped = start, start * self.batch_size
         for place, (record, item) in enumerate(
             shuffled(enumerate(self.stream), self.buffer, seed=self.seed, epoch=epoch)
         ):
@@ -219,10 +219,10 @@ class StreamLoader:
             self._window.items[record] = item
             batch.append(record)
             if len(batch) == self.batch_size:
-                yield [_portion(batch, waiting)]
-                batch = []
+                yield [_portion(batch, number, waiting)]
+                batch, number = [], number + 1
         if batch:
-            yield [_portion(batch, waiting)]
+            yield [_portion(batch, number, waiting)]
 
 
 class _Window(Source):
@@ -283,10 +283,10 @@ def _given(batch: Batch) -> Iterator[Any]:
         yield batch.images if batch.targets is None else (batch.images, batch.targets)
 
 
-def _portion(records: list[int], waiting: deque[Ints]) -> Portion:
+def _portion(records: list[int], number: int, waiting: deque[Ints]) -> Portion:
     made = np.array(records, np.int64)
     waiting.append(made)
-    return Portion(made, made)
+    return Portion(made, made, number=number)
 
 
 def _open(one: Opened, name: str) -> Any:

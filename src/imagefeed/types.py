@@ -22,6 +22,8 @@ Fit: TypeAlias = Literal["stretch", "cover", "contain"]
 Dtype: TypeAlias = Literal["uint8", "float16", "float32", "bfloat16"]
 Layout: TypeAlias = Literal["nhwc", "nchw"]
 Order: TypeAlias = Literal["rgb", "bgr"]
+Per: TypeAlias = Literal["sample", "batch"]
+"""What a drawn value is for."""
 
 Array: TypeAlias = Any
 """An array of any array API library. The standard has no type for it yet."""

@@ -12,9 +12,10 @@ from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from functools import lru_cache
 from itertools import accumulate
+from typing import get_args
 
-from imagefeed.checks import check_number, fail, is_number, is_tuple
-from imagefeed.types import Array, Namespace
+from imagefeed.checks import check_choice, check_number, fail, is_number, is_tuple
+from imagefeed.types import Array, Namespace, Per
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,15 @@ class Variable(ABC):
 
     Attributes:
         shape: The shape of one record's value; () is a single number.
+        per: Whether every "sample" has a value of its own, or all of a "batch" share one.
     """
 
     _: KW_ONLY
     shape: tuple[int, ...] = ()
+    per: Per = "sample"
 
     def __post_init__(self) -> None:
+        check_choice(f"{type(self).__name__}.per", self.per, get_args(Per))
         if not is_tuple(self.shape) or not all(type(n) is int and n > 0 for n in self.shape):
             raise fail(f"{type(self).__name__}.shape", self.shape, "expected a tuple of positive integers")
 

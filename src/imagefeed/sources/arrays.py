@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints, Source
-from imagefeed.stored import MOST_CHANNELS
+from imagefeed.stored import DTYPES, MOST_CHANNELS, LevelsDtype, levels_dtype, levels_of, stage
 from imagefeed.targets import Label, Numbers, Targets, checked, named, take
 
 
@@ -28,8 +28,9 @@ def arrays(images: Any, targets: Any = None, *, classes: Sequence[str] = ()) -> 
         Arrays(10 records of 32x32x3, uint8)
 
     Args:
-        images: uint8 or float32 (n, height, width, channels), or (n, height, width) for gray; levels from 0 to 255. An
-            array, the path of a file `.npy`, or an object of h5py or Zarr.
+        images: (n, height, width, channels), or (n, height, width) for gray, of 1 to 32 channels. uint8; float32,
+            levels from 0 to 255; or uint16, of which 65535 is level 255, and whose 16 bits are all kept in batches of
+            float32. An array, the path of a file `.npy`, or an object of h5py or Zarr.
         targets: What goes with each picture: an array with a leading axis of n, one of `Label`, `MultiLabel`, `Value`,
             `Mask`, `Boxes`, `Keypoints` and `Image`, or a dict of several by name.
         classes: The names of the classes, if the targets are class numbers.
@@ -68,10 +69,16 @@ class Arrays(Source):
     def channels(self) -> int:
         return self._images.shape[-1]
 
+    @property
+    def levels_dtype(self) -> LevelsDtype:
+        return levels_dtype(self._images.dtype)
+
     def names(self, indices: Ints) -> list[str]:
         return [f"images[{i}]" for i in indices.tolist()]
 
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
+        if self._images.dtype == np.uint16:
+            return stage(records, [levels_of(self._images[row]) for row in indices.tolist()])
         records.set_rows(self._images, np.ascontiguousarray(indices))
         return ()
 
@@ -133,15 +140,18 @@ class Chunked(Source):
     def channels(self) -> int:
         return self._channels
 
+    @property
+    def levels_dtype(self) -> LevelsDtype:
+        return levels_dtype(np.dtype(self._images.dtype))
+
     def names(self, indices: Ints) -> list[str]:
         return self._whole.names(indices)
 
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
         rows: list[int] = indices.tolist()
-        for place, row in enumerate(rows):
-            picture = np.asarray(self._images[row])
-            records.set_array(place, np.ascontiguousarray(picture.reshape(*picture.shape[:2], -1)))
-        return ()
+        pictures = [np.asarray(self._images[row]) for row in rows]
+        flat = [picture.reshape(*picture.shape[:2], -1) for picture in pictures]
+        return stage(records, [np.ascontiguousarray(levels_of(picture)) for picture in flat])
 
     def targets(self, indices: Ints) -> Targets:
         return self._whole.targets(indices)
@@ -152,9 +162,9 @@ class Chunked(Source):
 
 def _check(shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Raise SourceError unless an array of this shape and dtype holds pictures."""
-    if dtype.name not in ("uint8", "float32"):
+    if dtype.name not in DTYPES:
         raise SourceError(
-            f"arrays: images are {dtype}; expected uint8 or float32 levels from 0 to 255, "
+            f"arrays: images are {dtype}; expected uint8, uint16, or float32 levels from 0 to 255, "
             "as by images.astype('float32')"
         )
     if len(shape) not in (3, 4) or 0 in shape:

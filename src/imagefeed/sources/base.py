@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
-from imagefeed.decode import Color
+from imagefeed.decode import CHANNELS, Color
+from imagefeed.stored import LevelsDtype
 from imagefeed.targets import Targets
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Source(ABC):
 
     Attributes:
         classes: The names that labels count, in order; empty where there are none.
-        color: What encoded pictures become: "rgb" or "gray".
+        color: What encoded pictures become: "rgb", "gray", "rgba" or "gray16", as for `read`.
         in_memory: Whether records are pixels that are in memory already.
     """
 
@@ -116,7 +117,12 @@ class Source(ABC):
     @property
     def channels(self) -> int:
         """How many channels the pictures have."""
-        return 3 if self.color == "rgb" else 1
+        return CHANNELS[self.color]
+
+    @property
+    def levels_dtype(self) -> LevelsDtype:
+        """How finely levels from 0 to 255 are told apart: "float32" where a picture holds more than 8 bits."""
+        return "float32" if self.color == "gray16" else "uint8"
 
     @property
     def class_counts(self) -> dict[str, int]:

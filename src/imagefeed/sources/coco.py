@@ -12,8 +12,8 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.checks import check_bool, check_choice, fail
-from imagefeed.decode import Color
+from imagefeed.checks import check_bool, fail
+from imagefeed.decode import Color, check_color
 from imagefeed.errors import SourceError
 from imagefeed.sources.annotated import (
     instances,
@@ -71,14 +71,14 @@ def coco(
             - "captions": text, (most captions of a picture,), empty where a picture has fewer.
         crowd: Whether crowds count. Their pixels are listed in runs, the boxes around them are large.
         panoptic: The folder of PNGs that a file of panoptic segments speaks of; needed for its masks.
-        color: "rgb" or "gray".
+        color: "rgb", "gray", "rgba" or "gray16", as for `read`.
 
     Raises:
         SourceError: The file is none of COCO's, pictures are missing or come twice, or an annotation is of a picture
             or a category that there is not, or lacks what is asked for.
     """
     wanted = wanted_targets("coco(targets=)", targets, get_args(CocoTarget))
-    check_choice("coco(color=)", color, ("rgb", "gray"))
+    check_color("coco(color=)", color)
     check_bool("coco(crowd=)", crowd)
     file = Path(annotations)
     found = _read(file, crowd=crowd or "captions" in wanted)

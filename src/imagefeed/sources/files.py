@@ -8,7 +8,7 @@ from imagefeed import _native
 from imagefeed.decode import Color
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints, Source
-from imagefeed.stored import PictureLike, Stored, name, stage, stored
+from imagefeed.stored import LevelsDtype, PictureLike, Stored, levels_dtype, name, stage, stored
 
 
 class Files(Source):
@@ -30,6 +30,11 @@ class Files(Source):
     def channels(self) -> int:
         first = self._pictures[0]
         return super().channels if isinstance(first, str | bytes) else first.shape[-1]
+
+    @property
+    def levels_dtype(self) -> LevelsDtype:
+        first = self._pictures[0]
+        return super().levels_dtype if isinstance(first, str | bytes) else levels_dtype(first.dtype)
 
     def names(self, indices: Ints) -> list[str]:
         return [name(self._at(i), f"pictures[{i}]") for i in indices.tolist()]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.checks import check_choice, fail
-from imagefeed.decode import Color
+from imagefeed.decode import Color, check_color
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints, Source
 from imagefeed.sources.listing import (
@@ -56,7 +56,7 @@ def folder(
         labels: "int" for class numbers, "categorical" for one-hot rows, "binary" for 0.0 and 1.0 of two classes,
             or None for pictures without labels (which may then lie in the folder itself).
         classes: The sub-folders to take, in the order in which they are numbered; all of them by default, sorted.
-        color: "rgb" or "gray".
+        color: "rgb", "gray", "rgba" or "gray16", as for `read`.
         order: "name" for the order of the characters, or "natural", in which 2.jpg stands before 10.jpg.
         index: A file that keeps the listing, for folders of very many files. It is used as long as no folder below
             `path` has changed (its time of change is looked at, one question for each folder), and else written anew.
@@ -72,8 +72,7 @@ def folder(
     check_choice("folder(order=)", order, ("name", "natural"))
     if labels not in ("int", "categorical", "binary", None):
         raise fail("folder(labels=)", labels, "expected 'int', 'categorical', 'binary' or None")
-    if color not in ("rgb", "gray"):
-        raise fail("folder(color=)", color, "expected 'rgb' or 'gray'")
+    check_color("folder(color=)", color)
     if not root.is_dir():
         raise SourceError(f"{root}: is not a folder; give the folder that holds a sub-folder for every class")
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from imagefeed import _native
-from imagefeed.checks import check_choice, fail
-from imagefeed.decode import Color
+from imagefeed.checks import fail
+from imagefeed.decode import Color, check_color
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints
 from imagefeed.sources.columns import Classes, Columns, Wanted
@@ -47,13 +47,13 @@ def hub(
         weight: As for `table`.
         classes: As for `table`.
         separator: As for `table`.
-        color: "rgb" or "gray".
+        color: "rgb", "gray", "rgba" or "gray16", as for `read`.
 
     Raises:
         SpecError: It is no such data set.
         SourceError: A column or a value is missing or of the wrong kind.
     """
-    check_choice("hub(color=)", color, ("rgb", "gray"))
+    check_color("hub(color=)", color)
     datasets: Any = import_module("datasets")
     if not isinstance(dataset, datasets.Dataset):
         kind = type(dataset).__name__

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 from imagefeed import _native
 from imagefeed.checks import check_choice, fail
-from imagefeed.decode import Color
+from imagefeed.decode import Color, check_color
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints, Source
 from imagefeed.sources.listing import pictures_below
@@ -45,13 +45,13 @@ def pairs(
             same thing (`Image`).
         name: How a mask is called, without its suffix, where it is not called like its picture: "{name}_mask".
         fill: What a constant border of a mask is made of.
-        color: What the pictures become: "rgb" or "gray".
+        color: What the pictures become: "rgb", "gray", "rgba" or "gray16", as for `read`.
 
     Raises:
         SourceError: A folder is not there or empty, or a picture or a mask is left without its partner.
     """
     check_choice("pairs(kind=)", kind, get_args(PairKind))
-    check_choice("pairs(color=)", color, ("rgb", "gray"))
+    check_color("pairs(color=)", color)
     check_template("pairs(name=)", name)
     pictures, partners = _by_stem(Path(images)), _by_stem(Path(masks))
     wanted = {stem: _renamed(stem, name) for stem in pictures}
@@ -106,7 +106,7 @@ class Pairs(Source):
         places: list[int] = indices.tolist()
         paths = [os.path.join(self.masks, self._partners[i]) for i in places]
         if self._kind == "image":
-            return Image(paths, color="gray" if self.color == "gray" else "rgb")
+            return Image(paths, color=self.color)
         return Mask(paths, kind=self._kind, fill=self._fill)
 
 

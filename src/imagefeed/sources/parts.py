@@ -12,6 +12,7 @@ from imagefeed import _native
 from imagefeed.checks import fail
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints, Source
+from imagefeed.stored import LevelsDtype
 from imagefeed.targets import Label, MultiLabel, Numbers, Targets, joined, named, take
 
 
@@ -35,6 +36,10 @@ class Subset(Source):
     @property
     def channels(self) -> int:
         return self.source.channels
+
+    @property
+    def levels_dtype(self) -> LevelsDtype:
+        return self.source.levels_dtype
 
     def names(self, indices: Ints) -> list[str]:
         return self.source.names(self.indices[indices])
@@ -110,6 +115,10 @@ class Concat(Source):
     @property
     def channels(self) -> int:
         return self.sources[0].channels
+
+    @property
+    def levels_dtype(self) -> LevelsDtype:
+        return self.sources[0].levels_dtype
 
     def names(self, indices: Ints) -> list[str]:
         return self._each(indices, lambda source, inside: source.names(inside))
@@ -226,7 +235,7 @@ def _label_values(targets: Targets) -> NDArray[Any] | None:
 
 
 def _check_alike(first: Source, other: Source, number: int) -> None:
-    for what in ("classes", "color", "channels"):
+    for what in ("classes", "color", "channels", "levels_dtype"):
         ours, theirs = getattr(first, what), getattr(other, what)
         if ours != theirs:
             hint = "; give its classes the same names by map_labels" if what == "classes" else ""

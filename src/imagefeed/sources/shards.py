@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.checks import check_choice, fail
-from imagefeed.decode import Color
+from imagefeed.checks import fail
+from imagefeed.decode import Color, check_color
 from imagefeed.errors import SourceError
 from imagefeed.sources.base import Ints
 from imagefeed.sources.columns import Classes, Columns, Wanted
@@ -64,7 +64,7 @@ def shards(
         weight: A member or field that says how much a sample counts in the loss.
         classes: The names of the classes.
         separator: What stands between the labels of a multi-label text.
-        color: "rgb" or "gray".
+        color: "rgb", "gray", "rgba" or "gray16", as for `read`.
         index: A file that keeps what the scan found. It is used as long as the tar files have the size and the time
             of change that they had, and else written anew.
 
@@ -72,7 +72,7 @@ def shards(
         SourceError: A file is missing, damaged or compressed; a sample has no picture or no label; a name comes twice,
             is absolute, or leads out of the archive; a member is a link, a device, or anything but a file.
     """
-    check_choice("shards(color=)", color, ("rgb", "gray"))
+    check_color("shards(color=)", color)
     files = _files(paths)
     columns = Columns(
         label=label, multi_label=multi_label, value=value, weight=weight, classes=classes, separator=separator

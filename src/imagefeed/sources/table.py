@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from imagefeed.checks import check_bool, check_choice, fail
-from imagefeed.decode import Color
+from imagefeed.checks import check_bool, fail
+from imagefeed.decode import Color, check_color
 from imagefeed.errors import SourceError
 from imagefeed.sources.columns import Classes, Columns, Wanted
 from imagefeed.sources.listed import Listed
@@ -64,14 +64,14 @@ def table(
         root: The folder that paths start from. By default the folder of the file, or the working directory.
         must_exist: Whether to look for every file now, which takes a second for some hundred thousand. Otherwise a
             file that is missing is a DecodeError when its turn comes.
-        color: "rgb" or "gray".
+        color: "rgb", "gray", "rgba" or "gray16", as for `read`.
 
     Raises:
         SourceError: The table cannot be read, a column or a value is missing or of the wrong kind, or files are
             missing.
         ModuleNotFoundError: narwhals is not installed: `pip install imagefeed[table]`.
     """
-    check_choice("table(color=)", color, ("rgb", "gray"))
+    check_color("table(color=)", color)
     check_bool("table(must_exist=)", must_exist)
     columns = Columns(
         label=label, multi_label=multi_label, value=value, weight=weight, classes=classes, separator=separator

@@ -10,8 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
-from imagefeed.checks import check_choice
-from imagefeed.decode import Color
+from imagefeed.decode import Color, check_color
 from imagefeed.errors import SourceError
 from imagefeed.sources.annotated import (
     instances,
@@ -84,13 +83,13 @@ def voc(
               plus one; 255 is not known.
             - "multi_label": which classes a picture has, float32 (classes,).
         classes: The names of the classes.
-        color: "rgb" or "gray".
+        color: "rgb", "gray", "rgba" or "gray16", as for `read`.
 
     Raises:
         SourceError: A file is missing or is not as VOC writes it, or a class is unknown.
     """
     wanted = wanted_targets("voc(targets=)", targets, get_args(VocTarget))
-    check_choice("voc(color=)", color, ("rgb", "gray"))
+    check_color("voc(color=)", color)
     top = Path(root)
     listed = top / "ImageSets" / ("Segmentation" if _MASKS.keys() & set(wanted) else "Main") / f"{subset}.txt"
     if not listed.is_file():

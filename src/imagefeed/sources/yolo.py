@@ -10,8 +10,7 @@ from typing import Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from imagefeed.checks import check_choice
-from imagefeed.decode import Color
+from imagefeed.decode import Color, check_color
 from imagefeed.errors import SourceError
 from imagefeed.sources.annotated import (
     instances,
@@ -57,13 +56,13 @@ def yolo(
             - "masks": a `Mask` of the kind "instance", as for `coco`; every line must be an outline.
             - "semantic": a `Mask` of classes, likewise: 0 where there is no thing, else the class number plus one.
             - "multi_label": which classes a picture has, float32 (classes,).
-        color: "rgb" or "gray".
+        color: "rgb", "gray", "rgba" or "gray16", as for `read`.
 
     Raises:
         SourceError: There are no pictures, a line is none of the two, or a mask is asked for where a line is a box.
     """
     wanted = wanted_targets("yolo(targets=)", targets, get_args(YoloTarget))
-    check_choice("yolo(color=)", color, ("rgb", "gray"))
+    check_color("yolo(color=)", color)
     root = Path(images)
     for folder in (root, Path(labels)):
         if not folder.is_dir():

@@ -21,7 +21,7 @@ from imagefeed.errors import SpecError
 from imagefeed.group import Batch, Final
 from imagefeed.keeper import Keeper
 from imagefeed.memory import available_cores
-from imagefeed.order import Portion
+from imagefeed.order import Portion, draw_keys
 from imagefeed.overlays import Overlay, overlays
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source
@@ -192,7 +192,7 @@ class Painter:
             point = shrunk_point(pipeline, side or _copied_side(pipeline), scalable=True)
             engine.keep(Keeper(self.source, _COPIES, point, engine.sizes, self._copies))
             engine.fill(view.indices)  # once for all epochs
-        groups = [engine.fetch(view.indices, view.indices, epoch, view.stopped) for epoch in view.epochs]
+        groups = [engine.fetch(view.indices, draw_keys(view.indices, 0), epoch, view.stopped) for epoch in view.epochs]
         for group in groups:
             engine.finish_fetch(group)
         fetched = time.perf_counter()

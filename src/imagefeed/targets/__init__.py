@@ -18,12 +18,14 @@ from imagefeed.targets.boxes import Boxes, BoxFormat, MovingBoxes, unpad
 from imagefeed.targets.keypoints import Keypoints, MovingKeypoints
 from imagefeed.targets.labels import Label, MultiLabel, Numbers, Value
 from imagefeed.targets.layers import Layers
-from imagefeed.targets.motion import Motion
+from imagefeed.targets.motion import Bend, Cut, Motion, Move, Projection
 from imagefeed.targets.pictures import Image, Mask, MaskKind, PictureTarget, instance_masks
 
 __all__ = [
+    "Bend",
     "BoxFormat",
     "Boxes",
+    "Cut",
     "Image",
     "Keypoints",
     "Label",
@@ -31,6 +33,7 @@ __all__ = [
     "Mask",
     "MaskKind",
     "Motion",
+    "Move",
     "Moving",
     "MovingBoxes",
     "MovingKeypoints",
@@ -38,6 +41,7 @@ __all__ = [
     "Numbers",
     "PictureTarget",
     "Plain",
+    "Projection",
     "Target",
     "TargetLike",
     "Targets",

@@ -14,7 +14,7 @@ from imagefeed.checks import check_bool, check_choice, check_number, fail
 from imagefeed.errors import SourceError, SpecError
 from imagefeed.targets.base import Floats, Ints, Target
 from imagefeed.targets.layers import Layers
-from imagefeed.targets.motion import Motion
+from imagefeed.targets.motion import Bend, Cut, Motion
 from imagefeed.targets.ragged import check_lengths, entries_of, flatten, padded, rows_of
 
 BoxFormat: TypeAlias = Literal["xyxy", "xywh", "cxcywh"]
@@ -168,7 +168,7 @@ class MovingBoxes:
 
     Attributes:
         boxes: What they were; its numbers are those of the beginning.
-        corners: float64 (total, 4, 2).
+        corners: float64 (total, 4, 2); of boxes that have been bent, more points of their outlines.
         share: float64 (total,), how much of each has remained; 0 for a box that is lost.
     """
 
@@ -178,8 +178,21 @@ class MovingBoxes:
 
     def moved(self, motion: Motion) -> MovingBoxes:
         """The boxes after a motion. One that reaches behind the horizon of a perspective is lost."""
-        places, seen = motion.points(self.corners, rows_of(self.boxes.counts))
-        return replace(self, corners=places, share=np.where(seen.all(axis=1), self.share, 0.0))
+        rows = rows_of(self.boxes.counts)
+        corners, share = self.corners, self.share
+        for move in motion.moves:
+            if isinstance(move, Cut):
+                extent = np.tile(move.sizes[rows][:, ::-1].astype(np.float64), 2)
+                _, clipped, share = replace(self, corners=corners, share=share)._clipped(extent)
+                inside = (corners == np.clip(corners, 0.0, extent[:, None, :2])).all(axis=(1, 2))
+                cut = corners_of(clipped) if corners.shape[1] == 4 else refined(corners_of(clipped))
+                corners = np.where(inside[:, None, None], corners, cut)
+                continue
+            if isinstance(move, Bend) and corners.shape[1] == 4:
+                corners = refined(corners)
+            corners, seen = move.points(corners, rows)
+            share = np.where(seen.all(axis=1), share, 0.0)
+        return replace(self, corners=corners, share=share)
 
     def renumbered(self, offsets: Ints) -> MovingBoxes:
         """The boxes, with the numbers of their things in a mask ("instance") raised by int64 (n,) for each picture."""
@@ -189,6 +202,19 @@ class MovingBoxes:
         raised: NDArray[np.int64] = np.where(old > 0, old + offsets[rows_of(self.boxes.counts)], old)
         attributes = {**self.boxes.attributes, "instance": raised}
         return replace(self, boxes=replace(self.boxes, attributes=attributes))
+
+    def hulls(self, sizes: Ints) -> Floats:
+        """What all boxes that are left lie in, of each picture of these sizes (n, 2): left, top, right, bottom (n, 4).
+
+        Infinite, and right of left, where there are none.
+        """
+        rows = rows_of(self.boxes.counts)
+        _, clipped, share = self._clipped(np.tile(sizes[rows][:, ::-1].astype(np.float64), 2))
+        kept = (share >= self.boxes.min_visible) & (share > 0)
+        result = np.tile(np.array([np.inf, np.inf, -np.inf, -np.inf]), (len(sizes), 1))
+        np.minimum.at(result[:, :2], rows[kept], clipped[kept, :2])
+        np.maximum.at(result[:, 2:], rows[kept], clipped[kept, 2:])
+        return result
 
     def mixed(self, sizes: Ints, layers: Layers) -> MovingBoxes:
         """The boxes of several records in one picture, each clipped to its layer and, where it must, left out.
@@ -260,6 +286,13 @@ def corners_of(boxes: Floats) -> Floats:
     """The corners (total, 4, 2), in order around it, of boxes (total, 4) of left, top, right, bottom."""
     x0, y0, x1, y1 = boxes.T
     return np.stack([x0, y0, x1, y0, x1, y1, x0, y1], axis=-1).reshape(-1, 4, 2)
+
+
+def refined(corners: Floats, pieces: int = 12) -> Floats:
+    """More points (total, 4 * pieces, 2) of the outlines of quadrangles (total, 4, 2), each side in equal pieces."""
+    parts = (np.arange(pieces) / pieces)[None, None, :, None]
+    sides = corners[:, :, None] * (1 - parts) + np.roll(corners, -1, axis=1)[:, :, None] * parts
+    return sides.reshape(len(corners), 4 * pieces, 2)
 
 
 def area(corners: Floats) -> Floats:

@@ -140,7 +140,7 @@ class MovingKeypoints:
         order = list(range(places.shape[1]))
         for one, other in self.keypoints.swaps:
             order[one], order[other] = order[other], order[one]
-        mirrored = motion.mirrored[rows]
+        mirrored = motion.mirrored(rows)
         return replace(
             self,
             places=np.where(mirrored[:, None, None], places[:, order], places),

@@ -114,11 +114,13 @@ class MultiLabel(Numbers):
         object.__setattr__(self, "values", self.values.astype(np.float32, copy=False))
 
     def mixed(self, layers: Layers) -> Numbers:
-        if not layers.union or layers.pasted is not None:
-            return Numbers.mixed(self, layers)
+        added = Numbers.mixed(self, layers)
+        if layers.pasted is not None:
+            return added
         seen = (layers.weight > 0).T.reshape(-1, 1)
         every = np.where(seen, self.values, 0).reshape(layers.place.shape[1], layers.count, -1)
-        return replace(self, values=every.max(axis=0))
+        union = np.broadcast_to(layers.union, layers.count)[:, None]
+        return replace(self, values=np.where(union, every.max(axis=0), added.values))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

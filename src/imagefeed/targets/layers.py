@@ -20,7 +20,7 @@ class Layers:
         place: int64 (n, k, 4), the part (y0, x0, y1, x1) of the picture where each layer is.
         weight: float64 (n, k), how much is seen there of each layer.
         share: float64 (n, k), how much each layer counts for labels.
-        union: Whether several labels are those that any layer has.
+        union: bool (n,), or one for all: whether several labels are those that any layer has.
         pasted: bool (n, 256), which numbers of a mask are laid over the first layer; None for whole layers.
         ids: The attribute by which boxes belong to these numbers; None for their labels.
         laid: For each picture the pixels that are pasted, bool (height, width, 1); None for whole layers.
@@ -29,7 +29,7 @@ class Layers:
     place: Ints
     weight: Floats
     share: Floats
-    union: bool
+    union: NDArray[np.bool_] | bool
     pasted: NDArray[np.bool_] | None
     ids: str | None
     laid: Sequence[NDArray[np.bool_]] | None

@@ -5,14 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Any, Literal, Self, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.checks import check_choice, check_number, fail
+from imagefeed.decode import Color, check_color
 from imagefeed.errors import SourceError
-from imagefeed.stored import Stored, name, stored
+from imagefeed.stored import DTYPES, Stored, name, stored
 from imagefeed.targets.base import Ints, Target
 
 MaskKind: TypeAlias = Literal["index", "instance", "binary", "soft"]
@@ -31,6 +32,7 @@ class PictureTarget(Target):
     """
 
     pictures: Any
+    dtypes: ClassVar[tuple[str, ...]] = DTYPES
 
     def __post_init__(self) -> None:
         pictures: Any = self.pictures
@@ -59,7 +61,7 @@ class PictureTarget(Target):
         """
         owner = type(self).__name__
         return [
-            "" if callable(picture) else stored(picture, f"{owner}.pictures[{k}]")
+            "" if callable(picture) else stored(picture, f"{owner}.pictures[{k}]", self.dtypes)
             for k, picture in enumerate(self.pictures)
         ]
 
@@ -115,6 +117,7 @@ class Mask(PictureTarget):
 
     _: KW_ONLY
     kind: MaskKind = "index"
+    dtypes: ClassVar[tuple[str, ...]] = ("uint8", "float32")
     fill: int = 0
     counts: Any = None
 
@@ -158,18 +161,18 @@ class Image(PictureTarget):
     Attributes:
         pictures: A list of n pictures, each a path, the bytes of a file or an array; or one array (n, height, width,
             channels). Each has the size of the picture that it goes with.
-        color: What encoded pictures become: "rgb" or "gray".
+        color: What encoded pictures become: "rgb", "gray", "rgba" or "gray16", as for `read`.
         follow: "geometry" to move with the picture and keep its levels; "everything" to get its color and its units
             too, by the same drawn values.
     """
 
     _: KW_ONLY
-    color: Literal["rgb", "gray"] = "rgb"
+    color: Color = "rgb"
     follow: Follow = "geometry"
 
     def __post_init__(self) -> None:
         PictureTarget.__post_init__(self)
-        check_choice("Image.color", self.color, ("rgb", "gray"))
+        check_color("Image.color", self.color)
         check_choice("Image.follow", self.follow, get_args(Follow))
 
     @property

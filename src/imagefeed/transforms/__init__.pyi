@@ -20,6 +20,7 @@ from .crop import (
     RandomCrop as RandomCrop,
     RandomResizedCrop as RandomResizedCrop,
     Resize as Resize,
+    SafeCropAroundBoxes as SafeCropAroundBoxes,
 )
 from .distort import (
     ElasticTransform as ElasticTransform,
@@ -96,6 +97,7 @@ from .turns import (
     PadToSize as PadToSize,
     RandomRotate90 as RandomRotate90,
     RandomScale as RandomScale,
+    RandomZoomOut as RandomZoomOut,
     ResizeLongestSide as ResizeLongestSide,
     ResizeShortestSide as ResizeShortestSide,
     Transpose as Transpose,

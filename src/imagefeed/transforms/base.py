@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 from imagefeed.errors import SpecError
 from imagefeed.ops import Extent, Mix, Op
-from imagefeed.types import Namespace
+from imagefeed.types import Array, Namespace
 from imagefeed.variables import Variable
 
 Role = Literal["pixels", "host", "mix", "units"]
@@ -24,7 +24,8 @@ class Drawn(SimpleNamespace):
     def within(self, name: str) -> Drawn:
         """The values of an inner transform, whose variables were declared as `name.<variable>`."""
         start = name + "."
-        return Drawn(**{k.removeprefix(start): v for k, v in vars(self).items() if k.startswith(start)})
+        inner = {k.removeprefix(start): v for k, v in vars(self).items() if k.startswith(start)}
+        return Drawn(**({"boxes": vars(self)["boxes"]} if "boxes" in vars(self) else {}), **inner)
 
 
 class Transform(ABC):
@@ -46,6 +47,8 @@ class Transform(ABC):
         role: "pixels" for work on levels from 0 to 255; "host" if it lowers to a Python function; "mix" if
             it takes other records; "units" if it leaves the levels, after which only other "units" may follow.
         partners: How many other records it takes.
+        sees_boxes: Whether `lower` is given `drawn.boxes`: what all boxes of each picture lie in, as they are at this
+            step: left, top, right, bottom, in pixels, (n, 4); its middle for a picture that has none.
     """
 
     __slots__ = ()
@@ -64,6 +67,10 @@ class Transform(ABC):
     def partners(self) -> int:
         return 0
 
+    @property
+    def sees_boxes(self) -> bool:
+        return False
+
     def mix(self, drawn: Drawn, extent: Extent, xp: Namespace) -> Mix:
         """How pictures become one; see `transforms.mixing`.
 
@@ -71,6 +78,10 @@ class Transform(ABC):
             SpecError: This transform takes no other records.
         """
         raise SpecError(f"{type(self).__name__}: takes no other records")
+
+    def chosen_partners(self, drawn: Drawn, xp: Namespace) -> Array:
+        """The uniform numbers, float (n, partners), that say which other records are taken."""
+        return drawn.partner
 
     def variables(self) -> Mapping[str, Variable]:
         """What is drawn for every record, in the order in which random numbers are taken."""

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from imagefeed.checks import check_bool, check_number, fail, is_tuple
 from imagefeed.errors import SpecError
-from imagefeed.ops import Extent, Host, Mix, Op, Warp, extent_after
+from imagefeed.ops import Extent, Host, Mix, Op, Warp, extent_after, one_of
 from imagefeed.transforms.base import NO_VARIABLES, Drawn, Role, Transform
 from imagefeed.types import Array, Namespace
 from imagefeed.variables import Bernoulli, Choice, Integers, Uniform, Variable, check_weights
@@ -45,6 +45,10 @@ class Sometimes(Transform):
     def partners(self) -> int:
         return self.transform.partners
 
+    @property
+    def sees_boxes(self) -> bool:
+        return self.transform.sees_boxes
+
     def variables(self) -> Mapping[str, Variable]:
         inner = {f"transform.{name}": v for name, v in self.transform.variables().items()}
         return {"applied": Bernoulli(self.probability)} | inner
@@ -55,6 +59,9 @@ class Sometimes(Transform):
 
     def mix(self, drawn: Drawn, extent: Extent, xp: Namespace) -> Mix:
         return self.transform.mix(drawn.within("transform"), extent, xp).masked(drawn.applied, extent, xp)
+
+    def chosen_partners(self, drawn: Drawn, xp: Namespace) -> Array:
+        return self.transform.chosen_partners(drawn.within("transform"), xp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +87,17 @@ class OneOf(Transform):
         object.__setattr__(self, "transforms", tuple(self.transforms))  # so that it can be hashed
         for k, transform in enumerate(self.transforms):
             check_transform(f"OneOf.transforms[{k}]", transform)
-            if transform.role != "pixels":
-                expected = "expected geometry or color; put this one into the pipeline by itself"
+            if transform.role not in ("pixels", "mix"):
+                expected = "expected geometry, color or mixing; put this one into the pipeline by itself"
                 raise fail(f"OneOf.transforms[{k}]", transform, expected)
+            if transform.role != self.transforms[0].role:
+                raise fail(f"OneOf.transforms[{k}]", transform, "all mix pictures, or none does; use Sometimes for it")
         if self.weights is not None:
             check_weights("OneOf.weights", self.weights, len(self.transforms))
+
+    @property
+    def sees_boxes(self) -> bool:
+        return any(transform.sees_boxes for transform in self.transforms)
 
     def variables(self) -> Mapping[str, Variable]:
         choice = Choice(tuple(range(len(self.transforms))), self.weights)
@@ -105,6 +118,31 @@ class OneOf(Transform):
         # No record has two of the branches, so their order is free: with the warps first they become one.
         return _masked(leading + following, extent, xp)
 
+    @property
+    def role(self) -> Role:
+        return self.transforms[0].role
+
+    @property
+    def partners(self) -> int:
+        return max(transform.partners for transform in self.transforms)
+
+    def mix(self, drawn: Drawn, extent: Extent, xp: Namespace) -> Mix:
+        mixes: list[Mix] = []
+        for k, transform in enumerate(self.transforms):
+            layers = transform.partners + 1
+            part = extent[0][:, :layers], extent[1][:, :layers]
+            mixes.append(transform.mix(drawn.within(str(k)), part, xp))
+        return one_of(mixes, [drawn.choice == float(k) for k in range(len(mixes))], extent, xp)
+
+    def chosen_partners(self, drawn: Drawn, xp: Namespace) -> Array:
+        result = None
+        for k, transform in enumerate(self.transforms):
+            own = transform.chosen_partners(drawn.within(str(k)), xp)
+            # Where a mix takes fewer, those that nobody sees are its first one again.
+            own = xp.concat([own, *[own[:, :1]] * (self.partners - transform.partners)], axis=1)
+            result = own if result is None else xp.where((drawn.choice == float(k))[:, None], own, result)
+        return result
+
     def deterministic(self) -> tuple[Transform, ...]:
         forms = {transform.deterministic() for transform in self.transforms}
         if len(forms) > 1:
@@ -121,8 +159,12 @@ def _check_all(where: str, transforms: Any) -> None:
         check_transform(f"{where}[{k}]", transform)
         if transform.role != "pixels":
             raise fail(
-                f"{where}[{k}]", transform, "expected geometry or color; put this one into the pipeline by itself"
+                f"{where}[{k}]",
+                transform,
+                "expected geometry or color; put it into the pipeline by itself, or in Sometimes",
             )
+        if transform.sees_boxes:
+            raise fail(f"{where}[{k}]", transform, "it must know where boxes are; use Sometimes or OneOf for it")
 
 
 def _inner_variables(transforms: Sequence[Transform]) -> dict[str, Variable]:

@@ -10,7 +10,7 @@ from imagefeed.checks import check_bool, check_choice, check_number, check_range
 from imagefeed.ops import Extent, Op, Warp
 from imagefeed.transforms.base import Drawn, Transform
 from imagefeed.transforms.matrices import affine, fixed_size
-from imagefeed.types import Array, Border, Fit, Interpolation, Namespace, Range, Size
+from imagefeed.types import Array, Border, Fit, Interpolation, Namespace, Per, Range, Size
 from imagefeed.variables import LogUniform, Uniform, Variable
 
 
@@ -117,23 +117,29 @@ class RandomCrop(Transform):
 
         >>> RandomCrop((224, 224), border='wrap')
         RandomCrop((224, 224), border='wrap')
+        >>> RandomCrop((224, 224), per='batch')  # where pictures are of one size, the same part of each in a batch
+        RandomCrop((224, 224), per='batch')
 
     Attributes:
         size: (height, width) in pixels.
         border: What continues a picture that is smaller.
         fill: The level, 0 to 255, of a constant border.
+        per: Whether every "sample" has a place of its own, or all of a "batch" the same one: the same share of the room
+            that each picture leaves.
     """
 
     size: Size
     _: KW_ONLY
     border: Border = "reflect"
     fill: float = 0.0
+    per: Per = "sample"
 
     def __post_init__(self) -> None:
         _check_crop(self)
+        check_choice("RandomCrop.per", self.per, get_args(Per))
 
     def variables(self) -> Mapping[str, Variable]:
-        return {"y": Uniform(0, 1), "x": Uniform(0, 1)}
+        return {"y": Uniform(0, 1, per=self.per), "x": Uniform(0, 1, per=self.per)}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         top = _random_offset(extent[0] - self.size[0], drawn.y, xp)
@@ -224,3 +230,68 @@ class RandomResizedCrop(Transform):
 
     def deterministic(self) -> tuple[Transform, ...]:
         return (Resize(self.size, fit="cover", interpolation=self.interpolation, antialias=self.antialias),)
+
+
+@dataclass(frozen=True, slots=True)
+class SafeCropAroundBoxes(Transform):
+    """Cut out a random part that holds all boxes, and resize it. Each of its edges lies anywhere between the boxes and
+    the picture's edge; a picture without boxes keeps at least its middle.
+
+    Where boxes are is known before a picture is decoded, so that no more of it is than is needed. It takes pictures
+    whose targets have `Boxes`, in a Loader.
+
+        >>> SafeCropAroundBoxes((224, 224), erosion=0.1)
+        SafeCropAroundBoxes((224, 224), erosion=0.1)
+
+    Attributes:
+        size: (height, width) of the result in pixels.
+        erosion: How much of the height and width of what all boxes lie in may be lost, evenly on both sides, 0 to 0.9.
+        interpolation: The kernel; Pillow's of the same name.
+        antialias: Whether to average over all the pixels that fall into one.
+    """
+
+    size: Size
+    _: KW_ONLY
+    erosion: float = 0.0
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        check_size("SafeCropAroundBoxes.size", self.size)
+        check_number("SafeCropAroundBoxes.erosion", self.erosion, 0, 0.9)
+        check_choice("SafeCropAroundBoxes.interpolation", self.interpolation, get_args(Interpolation))
+        check_bool("SafeCropAroundBoxes.antialias", self.antialias)
+
+    @property
+    def sees_boxes(self) -> bool:
+        return True
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"edges": Uniform(0, 1, shape=(4,))}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        starts: list[Array] = []
+        lengths: list[Array] = []
+        for axis, full in ((0, extent[1]), (1, extent[0])):
+            low, high = drawn.boxes[:, axis], drawn.boxes[:, axis + 2]
+            lost = (high - low) * (self.erosion * 0.5)
+            start = xp.floor(drawn.edges[:, axis] * (low + lost))
+            end = high - lost + (1.0 - drawn.edges[:, axis + 2]) * (full - high + lost)
+            end = xp.minimum(xp.maximum(xp.ceil(end), start + 1.0), full + start * 0.0)
+            start = xp.minimum(start, end - 1.0)
+            starts.append(start)
+            lengths.append(end - start)
+        left, top = starts
+        x, y = lengths[0] / self.size[1], lengths[1] / self.size[0]
+        return (
+            Warp(
+                matrix=affine(x, 0.0, left, 0.0, y, top, xp),
+                size=fixed_size(self.size, xp),
+                interpolation=self.interpolation,
+                border=None,
+                antialias=self.antialias,
+            ),
+        )
+
+    def deterministic(self) -> tuple[Transform, ...]:
+        return (Resize(self.size, interpolation=self.interpolation, antialias=self.antialias),)

@@ -118,6 +118,47 @@ class PadToSize(Transform):
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomZoomOut(Transform):
+    """Put the picture at a random place of a larger one, as Liu et al., "SSD: Single shot multibox detector" (2016), do
+    to get small things. Pictures leave it in different sizes: resize after it, which makes one resample of the two.
+
+        >>> RandomZoomOut(factor=(1, 3), fill=124)
+        RandomZoomOut(factor=(1, 3), fill=124)
+
+    Attributes:
+        factor: Range of the factor by which height and width grow, within 1 to 100.
+        border: What lies around it: "constant", "reflect" (the edge pixel twice), "replicate" or "wrap".
+        fill: The level, 0 to 255, of a constant border.
+    """
+
+    factor: Range = (1.0, 4.0)
+    border: Border = "constant"
+    fill: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("RandomZoomOut.factor", self.factor, 1, 100)
+        check_choice("RandomZoomOut.border", self.border, get_args(Border))
+        check_number("RandomZoomOut.fill", self.fill, 0, 255)
+
+    def variables(self) -> Mapping[str, Variable]:
+        return {"factor": Uniform(*self.factor), "y": Uniform(0, 1), "x": Uniform(0, 1)}
+
+    def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
+        full = [xp.round(n * drawn.factor) for n in extent]
+        places = zip(full, extent, (drawn.y, drawn.x), strict=True)
+        top, left = (-xp.floor(share * (new - old + 1.0)) for new, old, share in places)
+        return (
+            Warp(
+                matrix=affine(1.0, 0.0, left, 0.0, 1.0, top, xp),
+                size=whole(full[0], full[1], xp),
+                interpolation=None,
+                border=self.border,
+                fill=float(self.fill),
+            ),
+        )
+
+
 def _check_sampling(transform: RandomScale | _ResizeSide) -> None:
     owner = type(transform).__name__
     check_choice(f"{owner}.interpolation", transform.interpolation, get_args(Interpolation))
