@@ -71,8 +71,8 @@ def _fractions(least: float, most: float, epsilon: float) -> tuple[Floats, Float
     at = np.geomspace(least * _ROOM, most, 10 * _POLES)
     parts = (np.sqrt(at) + epsilon)[:, None] / (at[:, None] + poles)
     size = np.linalg.norm(parts, axis=0)
-    weights: Floats = np.linalg.lstsq(parts / size, np.ones(len(at)), rcond=None)[0]
-    return poles, weights / size
+    solved: Any = np.linalg.lstsq(parts / size, np.ones(len(at)), rcond=None)
+    return poles, solved[0] / size
 
 
 # ---------------------------------------------------------------------------------------------------- reflections
