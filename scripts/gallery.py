@@ -59,9 +59,11 @@ def examples(cls: type[Transform]) -> list[Transform]:
 def drawn(transform: Transform, photo: np.ndarray) -> list[np.ndarray]:
     """What it makes of the photograph: one picture, or three from weak to strong."""
     count = DRAWS if transform.variables() else 1
-    source = feed.arrays(np.stack([photo] * count))
+    height, width = photo.shape[:2]
+    face = [0.35 * width, 0.1 * height, 0.75 * width, 0.75 * height]  # what a crop that keeps boxes keeps
+    source = feed.arrays(np.stack([photo] * count), feed.Boxes([[face]] * count) if transform.sees_boxes else None)
     loader = feed.Loader(source, Pipeline([transform]), batch_size=1, shuffle=False, seed=1)
-    made = [loader.replay(0, index) for index in range(count)]
+    made = [batch.images[0] for batch in loader.batches(0)]
     if count == 1:
         return made
 
@@ -93,6 +95,8 @@ def ops(transform: Transform) -> str:
     values = {name: one.sample(np.full((1, one.count), 0.5), np) for name, one in variables.items()}
     from imagefeed.transforms import Drawn
 
+    if transform.sees_boxes:
+        values["boxes"] = np.array([[60.0, 50.0, 120.0, 90.0]])
     names = [type(op).__name__ for op in transform.lower(Drawn(**values), size, np)]
     counted = [(name, len(list(group))) for name, group in groupby(names)]
     return ", ".join(f"{name} x{count}" if count > 1 else name for name, count in counted)
