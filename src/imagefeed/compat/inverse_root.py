@@ -9,7 +9,8 @@ undone, in single precision, since what comes out has no more digits.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,8 +72,8 @@ def _fractions(least: float, most: float, epsilon: float) -> tuple[Floats, Float
     at = np.geomspace(least * _ROOM, most, 10 * _POLES)
     parts = (np.sqrt(at) + epsilon)[:, None] / (at[:, None] + poles)
     size = np.linalg.norm(parts, axis=0)
-    solved: Any = np.linalg.lstsq(parts / size, np.ones(len(at)), rcond=None)
-    return poles, solved[0] / size
+    solve = cast("Callable[..., tuple[Floats, ...]]", np.linalg.lstsq)  # NumPy leaves a part of its type out
+    return poles, solve(parts / size, np.ones(len(at)), rcond=None)[0] / size
 
 
 # ---------------------------------------------------------------------------------------------------- reflections
