@@ -150,6 +150,7 @@ class Loader(Feeding):
         self._engine: Engine | None = None
         self._isolated: Isolated | None = None
         self._lock = threading.Lock()
+        self._making = threading.Lock()  # of the engine; `_lock` is of what Keras has taken
 
     # -------------------------------------------------------------------------------------------- a sequence
 
@@ -469,7 +470,7 @@ class Loader(Feeding):
             raise IndexError(f"record {index}: expected 0 to {len(self.source) - 1}")
 
     def _ready_engine(self) -> Engine:
-        with self._lock:  # several threads may iterate, as in an actor of Ray's
+        with self._making:  # several threads may iterate, as in an actor of Ray's
             if self._engine is None:
                 self._engine = Engine(
                     self.source,

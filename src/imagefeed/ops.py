@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +180,7 @@ class Host:
         name = getattr(self.function, "__qualname__", repr(self.function))
         if type(result) is not np.ndarray:
             raise SpecError(f"Apply({name}): returned {type(result).__name__}; expected a NumPy array")
-        array = cast("NDArray[Any]", result)
+        array: NDArray[Any] = result
         if array.dtype != image.dtype or array.ndim != 3 or 0 in array.shape:
             got = f"{array.dtype} of shape {array.shape}"
             raise SpecError(f"Apply({name}): returned {got}; expected {image.dtype} (height, width, channels)")

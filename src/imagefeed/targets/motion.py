@@ -88,7 +88,7 @@ class Cut:
     def points(self, places: Floats, rows: Ints) -> tuple[Floats, NDArray[np.bool_]]:
         """As `Move.points`."""
         extent = self.sizes[rows][:, None, ::-1]
-        inside: NDArray[np.bool_] = ((places >= 0) & (places <= extent)).all(axis=2)
+        inside = np.all((places >= 0) & (places <= extent), axis=2)
         return places, inside
 
 
