@@ -92,9 +92,9 @@ class Order:
 
     def batches(self, epoch: int, start: int = 0, stop: int | None = None) -> Iterator[Portion]:
         """The batches of an epoch from `start` to `stop`. Many are computed at once, for a few NumPy calls each."""
-        end = len(self) if stop is None else min(stop, len(self))
-        for first in range(start, end, ORDERED_TOGETHER):
-            positions, sizes, padding = self._positions(first, min(first + ORDERED_TOGETHER, end))
+        stop = len(self) if stop is None else min(stop, len(self))
+        for first in range(start, stop, ORDERED_TOGETHER):
+            positions, sizes, padding = self._positions(first, min(first + ORDERED_TOGETHER, stop))
             records, copies = self.at(positions, epoch)
             keys = records + self.count * copies
             begin = 0
