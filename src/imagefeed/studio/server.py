@@ -54,6 +54,7 @@ class Studio:
         app = make_app(self.page, token=self.token, hosts=self.hosts, cookie=f"imagefeed_{self.port}")
         config = uvicorn.Config(
             app,  # pyright: ignore[reportArgumentType] - an ASGI application, whose scope is written otherwise there
+            log_config=None,  # uvicorn's own would close the handlers of everybody else's loggers
             log_level="error",
             access_log=False,  # its lines would hold the token
             lifespan="off",
