@@ -111,7 +111,7 @@ def _tile_tables(gray: Array, limit: Array, tiles: tuple[int, int], side: tuple[
     counts = xp.reshape(counts_of(xp.reshape(parts, (-1, area)), xp), (-1, rows * columns, 256))
     most = xp.clip(xp.floor(limit * float(area) / 256.0), 1.0, float(area))
     most = xp.where(limit > 0.0, most, float(area))
-    sums = running_sum(_clipped(counts, most, xp), xp)
+    sums = xp.astype(running_sum(_clipped(counts, most, xp), xp), xp.float32)
     return xp.clip(xp.round(sums * float(np.float32(255) / np.float32(area))), 0.0, 255.0)
 
 
