@@ -98,6 +98,8 @@ def test_a_saved_model_predicts_the_same_from_pictures_of_any_size(bare, tmp_pat
     )
 
 
+# Keras passes JAX's exporter an argument that newer versions of JAX do without.
+@pytest.mark.filterwarnings("ignore:The `native_serialization` parameter is deprecated:DeprecationWarning")
 def test_an_exported_model_predicts_the_same(bare, tmp_path) -> None:
     whole = feed.attach(bare, PIPELINE)
     expected = to_numpy(whole(IMAGES[:1]))
