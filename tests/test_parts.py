@@ -171,7 +171,7 @@ def test_sources_that_do_not_fit_are_not_joined() -> None:
     with pytest.raises(SourceError, match=r"sources\[1\] has color 'rgb'"):
         feed.concat(source, feed.arrays(np.zeros((2, 1, 1, 3), np.uint8), np.arange(2), classes=source.classes))
     with pytest.raises(SourceError, match=r"sources\[1\] has nothing for targets, but sources\[0\] has ndarray"):
-        feed.concat(numbered([2]), feed.arrays(np.zeros((2, 1, 1), np.uint8), classes=["c0"]))
+        feed.concat(numbered([2]), feed.arrays(np.zeros((2, 1, 1), np.float32), classes=["c0"]))
     with pytest.raises(SourceError, match="at least one source"):
         feed.concat()
 

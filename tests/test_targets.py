@@ -309,4 +309,5 @@ def test_the_example_trains_a_segmentation_network(data, project, tmp_path) -> N
     assert done.returncode == 0, done.stderr[-2000:]
     first, last = re.search(r"81 pictures: loss ([\d.]+) to ([\d.]+); [\d.]+ on 20 others", done.stdout).groups()
     assert float(last) < float(first)
-    assert Pillow.open(sheet).size == (256, 192)
+    with Pillow.open(sheet) as picture:
+        assert picture.size == (256, 192)
