@@ -84,7 +84,7 @@ class InModel:
         self.pipeline = pipeline
         self._steps: tuple[Step, ...] = tuple(Step.of(k, step) for k, step in enumerate(pipeline.steps))
         self.count = sum(v.count for step in self._steps for v in step.variables.values())
-        self._shared = shared_numbers(self._steps)
+        self._shared: list[bool] = shared_numbers(self._steps).tolist()  # plain values, which every compiler takes
         self._prepared: dict[Size | None, tuple[Prepared, ...]] = {}
         self.statistics = _statistics([step for step in self._steps if step.transform.role == "units"])
         self._check_ops()
@@ -146,8 +146,8 @@ class InModel:
         height, width = (xp.reshape(xp.asarray(side, dtype=dtype), (1,)) for side in size)
         # What leaves the levels is known beforehand, whatever is drawn; it may be large.
         steps = [step for step in self._steps if step.transform.role != "units"]
-        if numbers is not None and self._shared.any():  # the first record's numbers are those of all
-            numbers = xp.where(xp.asarray(self._shared.tolist())[None, :], numbers[:1], numbers)
+        if numbers is not None and any(self._shared):  # the first record's numbers are those of all
+            numbers = xp.where(xp.asarray(self._shared)[None, :], numbers[:1], numbers)
         return passes_of(lower(steps, drawn_from(steps, numbers, xp), (height, width), xp))
 
     def _lowered(self, sizes: Sequence[Size]) -> tuple[list[tuple[Step, Op]], Floats]:
