@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
-from types import MappingProxyType, SimpleNamespace
+from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from imagefeed.errors import SpecError
@@ -18,8 +18,19 @@ Role = Literal["pixels", "host", "mix", "units"]
 NO_VARIABLES: Mapping[str, Variable] = MappingProxyType({})
 
 
-class Drawn(SimpleNamespace):
+class Drawn:
     """The drawn values of one step, by name: `drawn.degrees` has shape (n, *shape of the variable)."""
+
+    # Not a SimpleNamespace: compilers of frameworks follow a class that is written out.
+    def __init__(self, **values: Any) -> None:
+        for name, value in values.items():
+            setattr(self, name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"nothing was drawn for {name!r}; expected one of {', '.join(vars(self))}")
+
+    def __repr__(self) -> str:
+        return f"Drawn({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
 
     def within(self, name: str) -> Drawn:
         """The values of an inner transform, whose variables were declared as `name.<variable>`."""
