@@ -111,6 +111,20 @@ class Run:
             "jobs": {},
         }
 
+    def keep_others(self) -> None:
+        """Take over what an earlier run left in the output, to measure only some of its jobs again."""
+        path = self.output.with_suffix(".json")
+        if not path.exists():
+            return
+        before = json.loads(path.read_text())
+        for name in ("machine", "settings"):
+            if before[name] != json.loads(json.dumps(self.results[name])):
+                raise typer.BadParameter(
+                    f"--job: {path} has other jobs with another {name}; give --output another name, or leave out --job"
+                )
+        for name in ("datasets", "versions", "jobs"):
+            self.results[name] = before[name]
+
     def folder(self, name: str) -> Path:
         folder, facts = scratch_files.prepare(name, self.photos, self.work)
         self.results["datasets"][name] = facts
@@ -181,7 +195,10 @@ def describe(name: str, entry: Result) -> str:
 
 
 def main(
-    job: Annotated[list[str] | None, Option(help="A job to run; repeat for more. All, if left out.")] = None,
+    job: Annotated[
+        list[str] | None,
+        Option(help="A job to run; repeat for more. All, if left out; else OUTPUT keeps those of earlier runs."),
+    ] = None,
     system: Annotated[list[str] | None, Option(help="A system to run; repeat for more. All, if left out.")] = None,
     python: Annotated[
         list[str] | None,
@@ -206,9 +223,12 @@ def main(
     chosen = [(item, [one for one in systems if takes_part(one, item)]) for item in jobs]
     options = {"threads": threads, "rounds": rounds, "seconds": seconds, "warm_up": warm_up, "epochs": epochs}
     run = Run(options, interpreters(python or []), photos, work, output)
+    if job:
+        run.keep_others()
     for item, asked in chosen:
         entries = {one.name: {"rounds": []} for one in asked}
         run.results["jobs"][item.name] = {"job": asdict(item), "systems": entries}
+    run.results["jobs"] = {one.name: run.results["jobs"][one.name] for one in JOBS if one.name in run.results["jobs"]}
     columns = TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as progress:
         todo = steps(chosen, rounds, check)

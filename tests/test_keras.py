@@ -253,3 +253,16 @@ def test_importing_imagefeed_imports_no_framework(run) -> None:
         """
     )
     assert output == "[]\n"
+
+
+def test_a_watch_tells_how_long_fitting_waited(capsys) -> None:
+    loader = loader_of()
+    list(loader)  # what was before does not count
+    watch = feed.Watch(loader)
+    assert watch.report is None
+    small_model().fit(loader, epochs=2, verbose=0, callbacks=[watch])
+    assert watch.report.images == 2 * COUNT
+    assert watch.report.batches == 14
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"{2 * COUNT} pictures in" in told
+    assert "the model waited" in told or "The model limits" in told
