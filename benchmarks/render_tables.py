@@ -15,30 +15,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from jobs import START_TARGETS
+from kind_tables import OURS, TABLES, cache_table
 from systems import SYSTEMS, System, system_named
+from table_cells import span, table, verdict
 
 Result = dict[str, Any]
 MARKED = re.compile(r"(<!-- speed-table -->\n).*?(<!-- /speed-table -->)", re.DOTALL)
-OURS = "imagefeed"
-
-
-def row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, the first column to the left and the others to the right."""
-    rule = [":--"] + ["--:"] * (len(head) - 1)
-    return "\n".join(map(row, [head, rule, *rows]))
 
 
 def rates(entry: Result) -> list[float]:
     return [one["rate"] for one in entry["rounds"]]
-
-
-def span(values: Sequence[float], digits: int) -> str:
-    return f"{min(values):,.{digits}f}–{max(values):,.{digits}f}"
 
 
 def our_row_for(system: System, entries: Result) -> str | None:
@@ -55,13 +41,6 @@ def ratios(system: System, entries: Result) -> list[float]:
         return []
     pairs = zip(rates(entries[ours]), rates(entries[system.name]), strict=False)
     return [mine / theirs for mine, theirs in pairs]
-
-
-def verdict(reached: float, wanted: float | None, unit: str = "×") -> str:
-    if wanted is None:
-        return ""
-    shown = f"{wanted:.0%}" if unit == "%" else f"{wanted:g}{unit}" if unit else f"{wanted:,.0f}"
-    return f"{shown}: {'held' if reached >= wanted else '**missed**'}"
 
 
 def our_verdict(job: Result, entry: Result, share: float | None) -> str:
@@ -152,6 +131,8 @@ def check_table(job: Result, entries: Result) -> str | None:
             continue
         shape = "×".join(map(str, theirs["shape"]))
         kind = f"{shape} {theirs['dtype']} {theirs['low']:.2f}–{theirs['high']:.2f}"
+        if "aligned" in theirs:
+            kind += f", {theirs['aligned']:.2%} of the mask as the picture"
         ours = our_row_for(system_named(name), entries)
         mine = entries[ours].get("check") if ours else None
         cells = compared(mine, theirs, job["levels"]) if mine else [""] * 5
@@ -159,42 +140,13 @@ def check_table(job: Result, entries: Result) -> str | None:
     return table(CHECK_HEAD, rows) if rows else None
 
 
-def start_table(entries: Result) -> str:
-    rows: list[list[str]] = []
-    for name, entry in entries.items():
-        if "skipped" in entry:
-            rows.append([system_named(name).title, f"skipped: {entry['skipped']}", "", ""])
-            continue
-        cells: list[str] = []
-        for step, wanted in START_TARGETS.items():
-            values = [one[step] for one in entry["rounds"] if step in one]
-            cell = f"{median(values):.3f} s" if values else ""
-            if values and name == OURS:
-                cell += f" ({wanted} s: {'held' if median(values) <= wanted else '**missed**'})"
-            cells.append(cell)
-        rows.append([system_named(name).title, *cells])
-    return table(("system", *START_TARGETS), rows)
-
-
-def memory_table(entries: Result) -> str:
-    rows: list[list[str]] = []
-    for name, entry in entries.items():
-        if "skipped" in entry or not entry["rounds"]:
-            rows.append([system_named(name).title, entry.get("skipped", "not measured"), "", "", ""])
-            continue
-        resident = [value / 2**20 for value in entry["rounds"][0]["resident"]]
-        early = resident[min(4, len(resident) - 1)]
-        figures = (resident[0], early, resident[-1], resident[-1] - early)
-        rows.append([system_named(name).title, *(f"{value:,.0f} MiB" for value in figures)])
-    return table(("system", "epoch 1", "epoch 5", "last epoch", "growth since epoch 5"), rows)
-
-
-def job_section(job: Result, entries: Result) -> str:
+def job_section(job: Result, entries: Result, datasets: Result) -> str:
     parts = [f"## {job['letter']}) {job['title']}"]
-    if job["measure"] == "start":
-        parts.append(start_table(entries))
-    elif job["measure"] == "memory":
-        parts.append(memory_table(entries))
+    if job["measure"] in TABLES:
+        parts.append(TABLES[job["measure"]](job, entries))
+    elif job["measure"] == "cache":
+        files = datasets[job["dataset"]]
+        parts.append(cache_table(job, entries, files["count"] * files["mean_bytes"]))
     else:
         parts.append(rate_table(job, entries))
         checked = check_table(job, entries)
@@ -239,7 +191,7 @@ def conditions(results: Result) -> str:
 def page(results: Result) -> str:
     """The whole run as Markdown."""
     head = "# Measured beside the peers, in one run"
-    sections = [job_section(entry["job"], entry["systems"]) for entry in results["jobs"].values()]
+    sections = [job_section(entry["job"], entry["systems"], results["datasets"]) for entry in results["jobs"].values()]
     return "\n\n".join([head, conditions(results), *sections]) + "\n"
 
 

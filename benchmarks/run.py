@@ -29,6 +29,7 @@ from rich.progress import (
 )
 from typer import Option
 
+import limits
 import render_tables
 import scratch_files
 from jobs import JOBS, Job, job_named
@@ -87,9 +88,22 @@ def measure(python: str, request: Result) -> Result:
         except subprocess.TimeoutExpired:
             return {"skipped": f"not done within {request['limit']} s"}
         if answer.exists():
-            return json.loads(answer.read_text())
+            return json.loads(answer.read_text()) | ({"status": done.returncode} if done.returncode else {})
         said = [line for line in done.stderr.splitlines() if line.strip()]
         return {"skipped": said[-1].strip() if said else f"exit status {done.returncode}, and no word"}
+
+
+def under_a_limit(python: str, request: Result, limit: int | None) -> Result:
+    """One worker's result, in a control group with that many bytes of memory, if that can be had."""
+    if limit is None:
+        return measure(python, request)
+    group = limits.make(limit)
+    if group is None:
+        return {"skipped": "no control group with a limit of memory can be made by this user"}
+    try:
+        return measure(python, {**request, "memory_group": str(group)})
+    finally:
+        limits.remove(group)
 
 
 class Run:
@@ -130,29 +144,46 @@ class Run:
         self.results["datasets"][name] = facts
         return folder
 
-    def request(self, job: Job, system: System, kind: str) -> Result:
-        check = kind == "check"
+    def request(self, job: Job, system: System, kind: str, point: int | None = None) -> Result:
+        """What the worker is asked: `point` is a number of threads, or of records."""
+        dataset = f"{job.dataset}-{point}" if kind == "records" else job.dataset
         request: Result = {
             **self.options,
             "job": job.name,
             "system": system.name,
-            "measure": kind,
-            "folder": str(self.folder(f"{job.dataset}-check" if check else job.dataset)),
+            "measure": "rate" if point else kind,
+            "folder": str(self.folder(f"{dataset}-check" if kind == "check" else dataset)),
             "limit": 600,
         }
+        if kind == "threads":
+            request["threads"] = point
         if kind == "start":
             request["listing_folder"] = str(self.folder("listing") / "images")
             request["listing_count"] = scratch_files.LISTED_FILES
-        if kind == "memory":
+        if kind in ("memory", "cache", "limited"):
             request["epoch_images"] = self.results["datasets"][job.dataset]["count"]
         return request
+
+    def measured(self, job: Job, system: System, kind: str) -> Result:
+        """One measurement, in as many processes as it has points."""
+        python = self.pythons[system.environment]
+        if job.points:
+            asked = {str(point): self.request(job, system, kind, point) for point in job.points}
+            found = {point: measure(python, request) for point, request in asked.items()}
+            first = next(iter(found.values()))
+            return first if "skipped" in first else {"points": found, "versions": first["versions"]}
+        request = self.request(job, system, kind)
+        if kind not in ("cache", "limited"):
+            return measure(python, request)
+        with tempfile.TemporaryDirectory(dir=self.work) as scratch:
+            return under_a_limit(python, {**request, "scratch": scratch}, job.memory_limit)
 
     def once(self, job: Job, system: System, kind: str) -> None:
         """One measurement into the results. A system that was skipped is not asked again."""
         entry = self.results["jobs"][job.name]["systems"][system.name]
         if "skipped" in entry:
             return
-        result = measure(self.pythons[system.environment], self.request(job, system, kind))
+        result = self.measured(job, system, kind)
         self.results["versions"].update(result.pop("versions", {}))
         if "skipped" in result:
             entry["skipped"] = result["skipped"]
@@ -171,9 +202,12 @@ def takes_part(system: System, job: Job) -> bool:
     return job.work in system.works and (job.systems is None or system.name in job.systems)
 
 
+ONCE = ("memory", "limited", "records")
+"""Curves, not times to take a median of."""
+
+
 def rounds_of(job: Job, rounds: int) -> int:
-    """How often `job` is measured: memory is a curve over epochs, not a time to take a median of."""
-    return 1 if job.measure == "memory" else rounds
+    return 1 if job.measure in ONCE else rounds
 
 
 def steps(chosen: list[tuple[Job, list[System]]], rounds: int, check: bool) -> list[tuple[Job, System, str]]:
@@ -191,7 +225,8 @@ def describe(name: str, entry: Result) -> str:
     if "skipped" in entry:
         return f"{name}: skipped: {entry['skipped']}"
     last = entry["rounds"][-1] if entry["rounds"] else {}
-    return f"{name}: {last['rate']:,.0f} images/s" if "rate" in last else name
+    shown = {key: value for key, value in last.items() if isinstance(value, float | int) and key != "images"}
+    return f"{name}: " + ", ".join(f"{key} {value:,.4g}" for key, value in shown.items())
 
 
 def main(
@@ -202,9 +237,11 @@ def main(
     system: Annotated[list[str] | None, Option(help="A system to run; repeat for more. All, if left out.")] = None,
     python: Annotated[
         list[str] | None,
-        Option(help="NAME=PATH: the interpreter of imagefeed, tf, dali or torch; repeat for more."),
+        Option(help="NAME=PATH: the interpreter of imagefeed, tf, dali, torch, torchvision or ffcv; repeat for more."),
     ] = None,
-    photos: Annotated[Path, Option(help="A folder with photographs of 500x375.")] = PHOTOS,
+    photos: Annotated[
+        Path, Option(help="A folder with photographs of 500x375; camvid and coco_tiny beside it.")
+    ] = PHOTOS,
     work: Annotated[Path, Option(help="Where scratch files are made, and kept for the next run.")] = WORK,
     output: Annotated[Path, Option(help="Results go to OUTPUT.json and OUTPUT.md.")] = OUTPUT,
     rounds: Annotated[int, Option(min=1, help="Rounds over all systems.")] = 5,
@@ -222,6 +259,7 @@ def main(
     systems = [system_named(name) for name in system] if system else list(SYSTEMS)
     chosen = [(item, [one for one in systems if takes_part(one, item)]) for item in jobs]
     options = {"threads": threads, "rounds": rounds, "seconds": seconds, "warm_up": warm_up, "epochs": epochs}
+    options["epochs_limited"] = 2
     run = Run(options, interpreters(python or []), photos, work, output)
     if job:
         run.keep_others()

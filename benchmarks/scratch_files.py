@@ -6,6 +6,7 @@ written last: a set without it is made again.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -17,6 +18,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from measures.sameness import MASK_LEVELS
+
 Facts = dict[str, Any]
 
 LANDSCAPE = {(499, 375), (500, 374), (500, 375)}
@@ -24,6 +27,7 @@ LARGE = (3000, 4000)  # height, width: 12 megapixels
 TILE = (375, 500)  # 8 x 8 of these fill LARGE exactly
 PATCHES = 20_000
 LISTED_FILES, LISTED_CLASSES = 50_000, 10
+MULTI_LABELED = 8_000
 
 
 def landscapes(photos: Path) -> list[Path]:
@@ -182,25 +186,93 @@ def _listing(sources: list[Path], folder: Path) -> Facts:
     return {"count": LISTED_FILES, "classes": LISTED_CLASSES}
 
 
-MAKERS: dict[str, Callable[[list[Path], Path], Facts]] = {
+def _records(count: int) -> Callable[[list[Path], Path], Facts]:
+    def make(sources: list[Path], folder: Path) -> Facts:
+        """Many names for a thousand files: what a record costs, and not what its bytes do."""
+        files = _copies(sources, folder, min(count, 1000))
+        kept = sorted((folder / "images").glob("*/*.jpg"))
+        for index in range(1000, count):
+            os.link(kept[index % 1000], kept[index % 1000].with_name(f"{index:07d}.jpg"))
+        return {**files, "count": count}
+
+    return make
+
+
+def _pairs(sources: Path, folder: Path) -> Facts:
+    """The street scenes and their masks, four times: copies, not links."""
+    pictures = sorted((sources / "val").glob("*.png"))
+    for index in range(4 * len(pictures)):
+        path = pictures[index % len(pictures)]
+        for part, original in (("images", path), ("masks", sources / "valannot" / path.name)):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(original, folder / part / f"{index:04d}.png")
+    size = sum(path.stat().st_size for path in folder.glob("*/*.png"))
+    return {"count": 4 * len(pictures), "mean_bytes": round(size / 4 / len(pictures))}
+
+
+def _one_pair(sources: Path, folder: Path) -> Facts:
+    """One scene many times, painted by its mask: a level for each class."""
+    original = sorted((sources / "valannot").glob("*.png"))[0]
+    with Image.open(original) as mask:
+        gray = Image.fromarray(np.asarray(mask, np.uint8) * MASK_LEVELS).convert("RGB")
+    for index in range(64):
+        for part in ("images", "masks"):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+        gray.save(folder / "images" / f"{index:04d}.png")
+        shutil.copyfile(original, folder / "masks" / f"{index:04d}.png")
+    return {"count": 64}
+
+
+def _multi_label(sources: Path, folder: Path) -> Facts:
+    """Photographs of COCO with all that is said of them, copied round until there are MULTI_LABELED."""
+    said = json.loads(next((sources / "annotations").glob("instances_train*.json")).read_text())
+    known = {one["id"]: sources / "train2017" / one["file_name"] for one in said["images"]}
+    kinds = {
+        number: sorted({a["category_id"] for a in said["annotations"] if a["image_id"] == number}) for number in known
+    }
+    images, annotations = [], []
+    (folder / "images").mkdir(parents=True)
+    size = 0
+    for index, one in zip(range(MULTI_LABELED), itertools.cycle(said["images"])):
+        name = f"{index:06d}.jpg"
+        shutil.copyfile(known[one["id"]], folder / "images" / name)
+        size += (folder / "images" / name).stat().st_size
+        images.append({"id": index, "file_name": name, "width": one["width"], "height": one["height"]})
+        for kind in kinds[one["id"]]:
+            annotations.append({"id": len(annotations), "image_id": index, "category_id": kind, "bbox": [0, 0, 1, 1]})
+    wanted = {"images": images, "annotations": annotations, "categories": said["categories"]}
+    (folder / "annotations.json").write_text(json.dumps(wanted))
+    return {"count": len(images), "mean_bytes": round(size / len(images)), "distinct": len(known)}
+
+
+MAKERS: dict[str, Callable[[Any, Path], Facts]] = {
     "photos": _photos,
     "photos-200": _photos_200,
     "large": _large,
     "patches": _patches,
     "listing": _listing,
+    **{f"records-{count}": _records(count) for count in (1_000, 10_000, 100_000, 1_000_000)},
+    "pairs": _pairs,
+    "pairs-check": _one_pair,
+    "multi-label": _multi_label,
     "photos-check": _one_photo,
     "large-check": _one_large,
     "patches-check": _one_patch,
 }
 
 
+BESIDE = {"pairs": "camvid", "pairs-check": "camvid", "multi-label": "coco_tiny"}
+"""Sets that are made from another folder than the photographs': its name, beside theirs."""
+
+
 def prepare(name: str, photos: Path, work: Path) -> tuple[Path, Facts]:
-    """The folder of set `name` below `work`, made from `photos` if need be, and its facts."""
+    """The folder of set `name` below `work`, made from `photos` or what stands beside it if need be, and its facts."""
     folder = work / name
     record = folder / "facts.json"
     if not record.exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        facts = MAKERS[name](landscapes(photos), folder)
+        sources = photos.parent / BESIDE[name] if name in BESIDE else landscapes(photos)
+        facts = MAKERS[name](sources, folder)
         record.write_text(json.dumps(facts))
     return folder, json.loads(record.read_text())

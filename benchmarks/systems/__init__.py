@@ -2,9 +2,10 @@
 
 A system's file offers
 
-- ``WORK``: by the job's `work`, a function from `Task` to an endless iterator of batches, each with
-  a length: its images. It starts no sooner than it is called.
-- ``to_numpy(batch)``: the batch's images as float32 (n, height, width, 3), or None if it has none.
+- a function named as the job's `work`, from `Task` to an endless iterator of batches, each with a length: its
+  images. It starts no sooner than it is called.
+- ``to_numpy(images)``: a batch's images as float32 (n, height, width, 3), or None if it has none. A batch of pictures
+  and masks is a `Pair`.
 - ``versions()``: what is installed, by name.
 - ``listing(folder)``, where it has one: the number of files found, a class per sub-folder.
 
@@ -13,9 +14,11 @@ It imports its package at the top, and nothing of ours.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
 
 from jobs import Job
 
@@ -41,16 +44,46 @@ class System:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What a system's function gets: the job, its files, how many threads, and the row's terms."""
+    """What a system's function gets: the job, its files, how many threads, the row's terms, a folder for a cache."""
 
     job: Job
     folder: Path
     threads: int
     antialias: bool
     options: Mapping[str, str]
+    scratch: Path | None = None
 
 
-ALL_WORK = ("affine", "resized_crop", "validation", "crop", "arrays", "color", "policy")
+Load: TypeAlias = Callable[[], ModuleType]
+"""What imports a system's file, when a measurement is ready for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A batch of pictures and their masks."""
+
+    images: Any
+    masks: Any
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def photographs(task: Task) -> list[str]:
+    """The paths of a task's JPEGs, sorted; those of the second class have "class1" in them."""
+    return sorted(map(str, task.folder.glob("images/*/*.jpg")))
+
+
+def pairs(task: Task) -> list[tuple[str, str]]:
+    """The paths of a task's pictures and of their masks."""
+    pictures = sorted((task.folder / "images").glob("*.png"))
+    return [(str(path), str(task.folder / "masks" / path.name)) for path in pictures]
+
+
+ALL_WORK = ("affine", "resized_crop", "validation", "crop", "arrays", "color", "policy", "pairs")
+ALBUMENTATIONS_WORK = tuple(work for work in ALL_WORK if work != "policy")
+PLAIN_WORK = ("affine", "resized_crop", "color", "policy")
+CACHED_WORK = ("cached_crop", "multi_label")
 
 SYSTEMS: tuple[System, ...] = (
     System(
@@ -60,7 +93,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="imagefeed",
         package="imagefeed",
         antialias=True,
-        works=ALL_WORK,
+        works=(*ALL_WORK, "cached_crop", "moments", "whitening"),
     ),
     System(
         name="imagefeed-plain",
@@ -69,11 +102,41 @@ SYSTEMS: tuple[System, ...] = (
         environment="imagefeed",
         package="imagefeed",
         antialias=False,
-        works=("affine", "resized_crop", "color", "policy"),
+        works=PLAIN_WORK,
+    ),
+    System(
+        name="imagefeed-ram",
+        title="imagefeed, cache in memory",
+        module="ours",
+        environment="imagefeed",
+        package="imagefeed",
+        antialias=True,
+        works=CACHED_WORK,
+        options={"cache": "ram"},
+    ),
+    System(
+        name="imagefeed-raw",
+        title="imagefeed, cache in a folder, levels",
+        module="ours",
+        environment="imagefeed",
+        package="imagefeed",
+        antialias=True,
+        works=CACHED_WORK,
+        options={"cache": "raw"},
+    ),
+    System(
+        name="imagefeed-jpeg",
+        title="imagefeed, cache in a folder, JPEG",
+        module="ours",
+        environment="imagefeed",
+        package="imagefeed",
+        antialias=True,
+        works=CACHED_WORK,
+        options={"cache": "jpeg"},
     ),
     System(
         name="roof",
-        title="roof: libjpeg-turbo decoding alone (arrays: conversion to float32 alone)",
+        title="roof: libjpeg-turbo decoding alone (arrays: conversion to float32; PNG: zlib alone)",
         module="roof",
         environment="imagefeed",
         package="ctypes",
@@ -87,7 +150,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="tf",
         package="tensorflow",
         antialias=True,
-        works=("affine", "arrays"),
+        works=("affine", "arrays", "moments", "whitening"),
     ),
     System(
         name="tfdata-layers",
@@ -96,7 +159,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="tf",
         package="tensorflow",
         antialias=False,
-        works=("affine", "arrays", "color", "policy"),
+        works=("affine", "arrays", "color", "policy", "moments"),
     ),
     System(
         name="tfdata",
@@ -105,8 +168,28 @@ SYSTEMS: tuple[System, ...] = (
         environment="tf",
         package="tensorflow",
         antialias=False,
-        works=("resized_crop", "validation", "crop"),
+        works=("resized_crop", "validation", "crop", "pairs"),
         options={"dct": "INTEGER_ACCURATE"},
+    ),
+    System(
+        name="tfdata-cache",
+        title="tf.data by hand, cache() in memory, bytes",
+        module="tfdata",
+        environment="tf",
+        package="tensorflow",
+        antialias=False,
+        works=CACHED_WORK,
+        options={"dct": "INTEGER_ACCURATE", "cache": "ram"},
+    ),
+    System(
+        name="tfdata-cache-file",
+        title="tf.data by hand, cache(file), bytes",
+        module="tfdata",
+        environment="tf",
+        package="tensorflow",
+        antialias=False,
+        works=CACHED_WORK,
+        options={"dct": "INTEGER_ACCURATE", "cache": "raw"},
     ),
     System(
         name="tfdata-fast",
@@ -135,7 +218,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="dali",
         package="nvidia.dali",
         antialias=True,
-        works=ALL_WORK,
+        works=(*ALL_WORK, "cached_crop"),
     ),
     System(
         name="dali-plain",
@@ -144,7 +227,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="dali",
         package="nvidia.dali",
         antialias=False,
-        works=("affine", "resized_crop", "color", "policy"),
+        works=PLAIN_WORK,
     ),
     System(
         name="dali-whole",
@@ -163,7 +246,54 @@ SYSTEMS: tuple[System, ...] = (
         environment="torch",
         package="albumentations",
         antialias=False,
-        works=tuple(work for work in ALL_WORK if work != "policy"),
+        works=(*ALBUMENTATIONS_WORK, "cached_crop"),
+    ),
+    System(
+        name="torchvision",
+        title="PyTorch DataLoader, torchvision v2",
+        module="torch_vision",
+        environment="torchvision",
+        package="torchvision",
+        antialias=True,
+        works=("affine", "resized_crop", "validation", "crop", "color", "policy", "pairs"),
+    ),
+    System(
+        name="grain",
+        title="Google Grain, Albumentations",
+        module="grain_albumentations",
+        environment="torch",
+        package="grain",
+        antialias=False,
+        works=tuple(work for work in ALBUMENTATIONS_WORK if work != "pairs"),
+    ),
+    System(
+        name="hub",
+        title="Hugging Face datasets, PyTorch DataLoader, Albumentations",
+        module="hub_albumentations",
+        environment="torch",
+        package="datasets",
+        antialias=False,
+        works=("affine", "resized_crop", "validation", "crop", "color"),
+    ),
+    System(
+        name="ffcv",
+        title="FFCV, its file of JPEGs of full size",
+        module="ffcv_file",
+        environment="ffcv",
+        package="ffcv",
+        antialias=True,
+        works=("resized_crop",),
+        options={"store": "jpg"},
+    ),
+    System(
+        name="ffcv-raw",
+        title="FFCV, its file of levels, short side 256",
+        module="ffcv_file",
+        environment="ffcv",
+        package="ffcv",
+        antialias=True,
+        works=("cached_crop",),
+        options={"store": "raw"},
     ),
     System(
         name="pillow",
@@ -172,7 +302,7 @@ SYSTEMS: tuple[System, ...] = (
         environment="imagefeed",
         package="PIL.Image",
         antialias=True,
-        works=("validation", "crop"),
+        works=("validation", "crop", "pairs"),
     ),
 )
 

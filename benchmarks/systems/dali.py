@@ -16,7 +16,7 @@ import nvidia.dali as dali
 from nvidia.dali import Pipeline, fn, types
 from nvidia.dali.auto_aug import rand_augment
 
-from . import Task
+from . import Pair, Task, pairs as _pairs
 
 DECODE = {"jpeg_fancy_upsampling": True, "use_fast_idct": False, "output_type": types.RGB}
 
@@ -54,7 +54,7 @@ def _matrix(task: Task, before: Any = None) -> Any:
     return fn.transforms.translation(turn, offset=offset)
 
 
-def _affine(task: Task) -> Iterator[Any]:
+def affine(task: Task) -> Iterator[Any]:
     """Plain bilinear: one warp does the resize too, which is fastest. Antialiased: resize, then warp."""
     height, width = task.job.size
     with _pipeline(task) as pipeline:
@@ -77,7 +77,7 @@ def _affine(task: Task) -> Iterator[Any]:
         yield from _endless(pipeline, _rescaled(images))
 
 
-def _resized_crop(task: Task) -> Iterator[Any]:
+def resized_crop(task: Task) -> Iterator[Any]:
     height, width = task.job.size
     with _pipeline(task) as pipeline:
         images = fn.decoders.image_random_crop(
@@ -91,7 +91,10 @@ def _resized_crop(task: Task) -> Iterator[Any]:
         yield from _endless(pipeline, _rescaled(images))
 
 
-def _validation(task: Task) -> Iterator[Any]:
+cached_crop = resized_crop  # it has no cache on the CPU
+
+
+def validation(task: Task) -> Iterator[Any]:
     with _pipeline(task) as pipeline:
         images = fn.decoders.image(_files(task), **DECODE)
         shorter = task.job.short_side
@@ -100,7 +103,7 @@ def _validation(task: Task) -> Iterator[Any]:
         yield from _endless(pipeline, images)
 
 
-def _color(task: Task) -> Iterator[Any]:
+def color(task: Task) -> Iterator[Any]:
     job = task.job
     with _pipeline(task) as pipeline:
         images = fn.decoders.image(_files(task), **DECODE)
@@ -113,7 +116,7 @@ def _color(task: Task) -> Iterator[Any]:
         yield from _endless(pipeline, images)
 
 
-def _policy(task: Task) -> Iterator[Any]:
+def policy(task: Task) -> Iterator[Any]:
     """DALI's own RandAugment, magnitudes in 31 steps as in the paper."""
 
     @dali.pipeline_def(
@@ -124,13 +127,13 @@ def _policy(task: Task) -> Iterator[Any]:
         seed=0,
         prefetch_queue_depth=2,
     )
-    def policy() -> Any:
+    def graph() -> Any:
         images = fn.decoders.image(_files(task), **DECODE)
         images = fn.resize(images, size=task.job.size, interp_type=types.INTERP_LINEAR, antialias=task.antialias)
         images = rand_augment.rand_augment(images, n=2, m=9, num_magnitude_bins=31, shape=task.job.size)
         return fn.crop_mirror_normalize(images, std=255.0, dtype=types.FLOAT, output_layout="HWC")
 
-    pipeline = policy()
+    pipeline = graph()
     pipeline.build()
     while True:
         yield pipeline.run()[0]
@@ -143,7 +146,7 @@ def _rescaled(images: Any) -> Any:
     )
 
 
-def _crop(task: Task) -> Iterator[Any]:
+def crop(task: Task) -> Iterator[Any]:
     with _pipeline(task) as pipeline:
         where = {name: fn.random.uniform(range=(0.0, 1.0)) for name in ("crop_pos_x", "crop_pos_y")}
         if task.options.get("decode") == "whole":
@@ -154,7 +157,7 @@ def _crop(task: Task) -> Iterator[Any]:
         yield from _endless(pipeline, images)
 
 
-def _arrays(task: Task) -> Iterator[Any]:
+def arrays(task: Task) -> Iterator[Any]:
     images = np.load(task.folder / "images.npy")
     statistics = np.load(task.folder / "statistics.npz")
     rng = np.random.default_rng(0)
@@ -179,15 +182,21 @@ def _arrays(task: Task) -> Iterator[Any]:
         yield from _endless(pipeline, arrays)
 
 
-WORK = {
-    "affine": _affine,
-    "resized_crop": _resized_crop,
-    "validation": _validation,
-    "crop": _crop,
-    "arrays": _arrays,
-    "color": _color,
-    "policy": _policy,
-}
+def pairs(task: Task) -> Iterator[Pair]:
+    pictures, masks = zip(*_pairs(task), strict=True)
+    with _pipeline(task) as pipeline:
+        where = {name: fn.random.uniform(range=(0.0, 1.0)) for name in ("crop_pos_x", "crop_pos_y")}
+        kinds = ((pictures, types.RGB), (masks, types.GRAY))
+        outputs = []
+        for files, kind in kinds:  # shuffled alike, since the seeds are the same
+            stored = fn.readers.file(files=list(files), random_shuffle=True, seed=0)[0]
+            outputs.append(fn.crop(fn.decoders.image(stored, output_type=kind), crop=task.job.size, **where))
+        outputs[0] = fn.crop_mirror_normalize(outputs[0], std=255.0, dtype=types.FLOAT, output_layout="HWC")
+        pipeline.set_outputs(*outputs)
+        pipeline.build()
+        while True:
+            images, found = pipeline.run()
+            yield Pair(images=images, masks=found)
 
 
 def to_numpy(batch: Any) -> np.ndarray:

@@ -36,7 +36,7 @@ def _endless(sequence: keras.utils.PyDataset, workers: int) -> Iterator[np.ndarr
             sequence.on_epoch_end()
 
 
-def _affine(task: Task) -> Iterator[np.ndarray]:
+def affine(task: Task) -> Iterator[np.ndarray]:
     job = task.job
     generator = ImageDataGenerator(
         rotation_range=job.degrees[1],
@@ -57,7 +57,7 @@ def _affine(task: Task) -> Iterator[np.ndarray]:
     return _endless(flow, task.threads)
 
 
-def _arrays(task: Task) -> Iterator[np.ndarray]:
+def arrays(task: Task) -> Iterator[np.ndarray]:
     job = task.job
     generator = ImageDataGenerator(
         featurewise_center=True,
@@ -74,7 +74,16 @@ def _arrays(task: Task) -> Iterator[np.ndarray]:
     return _endless(generator.flow(images, labels, batch_size=job.batch_size, seed=0), task.threads)
 
 
-WORK = {"affine": _affine, "arrays": _arrays}
+def moments(task: Task, images: np.ndarray) -> np.ndarray:
+    generator = ImageDataGenerator(featurewise_center=True, featurewise_std_normalization=True)
+    generator.fit(images)
+    return np.stack([generator.mean.ravel(), generator.std.ravel()])
+
+
+def whitening(task: Task, images: np.ndarray) -> np.ndarray:
+    generator = ImageDataGenerator(featurewise_center=True, zca_whitening=True)
+    generator.fit(images)
+    return generator.zca_whitening_matrix
 
 
 def to_numpy(batch: np.ndarray) -> np.ndarray:

@@ -10,11 +10,18 @@ import numpy as np
 
 import imagefeed as feed
 
-from . import Task
+from . import Pair, Task
 
 
-def _endless(task: Task, source: Any, steps: list[Any]) -> Iterator[np.ndarray]:
-    loader = feed.Loader(
+def _cache(task: Task) -> feed.Cache | None:
+    kind = task.options.get("cache")
+    if kind is None:
+        return None
+    return feed.Cache("ram") if kind == "ram" else feed.Cache(task.scratch / "cache", store=kind)
+
+
+def _loader(task: Task, source: Any, steps: list[Any]) -> feed.Loader:
+    return feed.Loader(
         source,
         feed.Pipeline(steps),
         batch_size=task.job.batch_size,
@@ -22,7 +29,12 @@ def _endless(task: Task, source: Any, steps: list[Any]) -> Iterator[np.ndarray]:
         shuffle=True,
         threads=task.threads,
         dtype="float32",
+        cache=_cache(task),
     )
+
+
+def _endless(task: Task, source: Any, steps: list[Any]) -> Iterator[np.ndarray]:
+    loader = _loader(task, source, steps)
     while True:
         for images, _ in loader:
             yield images
@@ -37,24 +49,27 @@ def _moves(task: Task) -> list[Any]:
     ]
 
 
-def _affine(task: Task) -> Iterator[np.ndarray]:
+def affine(task: Task) -> Iterator[np.ndarray]:
     resize = feed.Resize(task.job.size, antialias=task.antialias)
     return _endless(task, feed.folder(task.folder / "images"), [resize, *_moves(task), feed.Rescale(1 / 255)])
 
 
-def _resized_crop(task: Task) -> Iterator[np.ndarray]:
+def resized_crop(task: Task) -> Iterator[np.ndarray]:
     job = task.job
     crop = feed.RandomResizedCrop(job.size, scale=job.area, ratio=job.ratio, antialias=task.antialias)
     steps = [crop, feed.HorizontalFlip(), feed.Rescale(1 / 255)]
     return _endless(task, feed.folder(task.folder / "images"), steps)
 
 
-def _validation(task: Task) -> Iterator[np.ndarray]:
+cached_crop = resized_crop
+
+
+def validation(task: Task) -> Iterator[np.ndarray]:
     steps = [feed.ResizeShortestSide(task.job.short_side), feed.CenterCrop(task.job.size), feed.Rescale(1 / 255)]
     return _endless(task, feed.folder(task.folder / "images"), steps)
 
 
-def _color(task: Task) -> Iterator[np.ndarray]:
+def color(task: Task) -> Iterator[np.ndarray]:
     job = task.job
     steps = [
         feed.Resize(job.size, antialias=task.antialias),
@@ -66,33 +81,48 @@ def _color(task: Task) -> Iterator[np.ndarray]:
     return _endless(task, feed.folder(task.folder / "images"), steps)
 
 
-def _policy(task: Task) -> Iterator[np.ndarray]:
+def policy(task: Task) -> Iterator[np.ndarray]:
     resize = feed.Resize(task.job.size, antialias=task.antialias)
     steps = [resize, feed.RandAugment(count=2, magnitude=9), feed.Rescale(1 / 255)]
     return _endless(task, feed.folder(task.folder / "images"), steps)
 
 
-def _crop(task: Task) -> Iterator[np.ndarray]:
+def crop(task: Task) -> Iterator[np.ndarray]:
     steps = [feed.RandomCrop(task.job.size), feed.Rescale(1 / 255)]
     return _endless(task, feed.folder(task.folder / "images"), steps)
 
 
-def _arrays(task: Task) -> Iterator[np.ndarray]:
+def arrays(task: Task) -> Iterator[np.ndarray]:
     source = feed.arrays(np.load(task.folder / "images.npy"), np.load(task.folder / "labels.npy"))
     statistics = np.load(task.folder / "statistics.npz")
     mean, std = (tuple(statistics[name].tolist()) for name in ("mean", "std"))
     return _endless(task, source, [*_moves(task), feed.Normalize(mean=mean, std=std)])
 
 
-WORK = {
-    "affine": _affine,
-    "resized_crop": _resized_crop,
-    "validation": _validation,
-    "crop": _crop,
-    "arrays": _arrays,
-    "color": _color,
-    "policy": _policy,
-}
+def pairs(task: Task) -> Iterator[Pair]:
+    source = feed.folder(task.folder / "images", labels=None, mask="../masks/{name}.png")
+    loader = _loader(task, source, [feed.RandomCrop(task.job.size), feed.Rescale(1 / 255)])
+    while True:
+        for images, masks in loader:
+            yield Pair(images=images, masks=masks)
+
+
+def multi_label(task: Task) -> Iterator[np.ndarray]:
+    source = feed.coco(task.folder / "annotations.json", task.folder / "images", targets="multi_label")
+    steps = [feed.Resize(task.job.stored), feed.RandomCrop(task.job.size), feed.HorizontalFlip(), feed.Rescale(1 / 255)]
+    return _endless(task, source, steps)
+
+
+def moments(task: Task, images: np.ndarray) -> np.ndarray:
+    found = feed.Statistics.fit(images, progress=False)
+    return np.stack([found.mean, found.std])
+
+
+def whitening(task: Task, images: np.ndarray) -> np.ndarray:
+    """The matrix, by the class that stands for Keras's."""
+    generator = feed.ImageDataGenerator(featurewise_center=True, zca_whitening=True)
+    generator.fit(images)
+    return np.asarray(generator.zca_whitening_matrix)
 
 
 def to_numpy(batch: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ def _photographs(task: Task, steps: list[keras.layers.Layer]) -> Iterator[tf.Ten
     return _endless(dataset, keras.Sequential([*steps, layers.Rescaling(1 / 255)]), task.threads)
 
 
-def _color(task: Task) -> Iterator[tf.Tensor]:
+def color(task: Task) -> Iterator[tf.Tensor]:
     """Keras adds noise of one strength: the middle one."""
     job = task.job
     spread = (job.factor[1] - job.factor[0]) / 2
@@ -66,15 +66,15 @@ def _color(task: Task) -> Iterator[tf.Tensor]:
     return _photographs(task, [jitter, blur, noise])
 
 
-def _policy(task: Task) -> Iterator[tf.Tensor]:
+def policy(task: Task) -> Iterator[tf.Tensor]:
     return _photographs(task, [layers.RandAugment(value_range=(0, 255), num_ops=2, factor=9 / 30)])
 
 
-def _affine(task: Task) -> Iterator[tf.Tensor]:
+def affine(task: Task) -> Iterator[tf.Tensor]:
     return _photographs(task, _layers(task))
 
 
-def _arrays(task: Task) -> Iterator[tf.Tensor]:
+def arrays(task: Task) -> Iterator[tf.Tensor]:
     statistics = np.load(task.folder / "statistics.npz")
     normalize = layers.Normalization(mean=statistics["mean"], variance=statistics["std"] ** 2)
     images, labels = np.load(task.folder / "images.npy"), np.load(task.folder / "labels.npy")
@@ -83,7 +83,10 @@ def _arrays(task: Task) -> Iterator[tf.Tensor]:
     return _endless(dataset, keras.Sequential([*_layers(task), normalize]), task.threads)
 
 
-WORK = {"affine": _affine, "arrays": _arrays, "color": _color, "policy": _policy}
+def moments(task: Task, images: np.ndarray) -> np.ndarray:
+    layer = layers.Normalization(axis=-1)
+    layer.adapt(tf.data.Dataset.from_tensor_slices(images).batch(256))
+    return np.stack([np.ravel(layer.mean), np.sqrt(np.ravel(layer.variance))])
 
 
 def to_numpy(batch: tf.Tensor) -> np.ndarray:

@@ -1,48 +1,40 @@
 """PyTorch's ``DataLoader`` with worker processes, OpenCV for decoding, Albumentations for the rest.
 
-As both document it for speed: a process per core, workers kept between epochs, OpenCV's own threads
-off, geometry in one ``Affine``. OpenCV's bilinear is not antialiased.
+As both document it for speed: a process per core, workers kept between epochs, OpenCV's own threads off.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # it would ask a server for its newest version
-
-import albumentations as alb
-import cv2
 import numpy as np
 import torch
 
-from . import Task
+from . import Pair, Task, albumentations_steps as steps, pairs as _pairs, photographs
 
 
 class Photographs(torch.utils.data.Dataset[tuple[np.ndarray, int]]):
     """The pictures of a folder, decoded and transformed when asked for."""
 
-    def __init__(self, folder: Path, transform: alb.Compose) -> None:
-        self.paths = sorted(map(str, folder.glob("images/*/*.jpg")))
-        self.transform = transform
+    def __init__(self, task: Task) -> None:
+        self.paths = photographs(task)
+        self.transform = steps.composed(task)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         path = self.paths[index]
-        image = cv2.imread(path, cv2.IMREAD_COLOR_RGB)
-        return self.transform(image=image)["image"], int("class1" in path)
+        return self.transform(image=steps.decoded(path))["image"], int("class1" in path)
 
 
 class Arrays(torch.utils.data.Dataset[tuple[np.ndarray, int]]):
     """uint8 arrays, transformed when asked for."""
 
-    def __init__(self, folder: Path, transform: alb.Compose) -> None:
-        self.images, self.labels = np.load(folder / "images.npy"), np.load(folder / "labels.npy")
-        self.transform = transform
+    def __init__(self, task: Task) -> None:
+        self.images, self.labels = np.load(task.folder / "images.npy"), np.load(task.folder / "labels.npy")
+        self.transform = steps.composed(task)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -51,16 +43,32 @@ class Arrays(torch.utils.data.Dataset[tuple[np.ndarray, int]]):
         return self.transform(image=self.images[index])["image"], int(self.labels[index])
 
 
+class Pairs(torch.utils.data.Dataset[tuple[np.ndarray, np.ndarray]]):
+    """Pictures and masks, cropped at the same place."""
+
+    def __init__(self, task: Task) -> None:
+        self.paths = _pairs(task)
+        self.transform = steps.composed(task)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        picture, mask = self.paths[index]
+        made = self.transform(image=steps.decoded(picture), mask=steps.decoded_mask(mask))
+        return made["image"], made["mask"]
+
+
 def _start_worker(_: int) -> None:
-    """OpenCV's threads off; and draws of its own: a forked worker starts with its parent's generator."""
-    cv2.setNumThreads(0)
+    """Draws of its own: a forked worker starts with its parent's generator."""
     worker = torch.utils.data.get_worker_info()
     worker.dataset.transform.set_random_seed(worker.seed % 2**32)
 
 
-def _endless(task: Task, kind: type[Photographs] | type[Arrays], steps: Sequence[Any]) -> Iterator[Any]:
+def _loader(task: Task, dataset: torch.utils.data.Dataset[Any]) -> Iterator[tuple[Any, Any]]:
+    """Batches and what goes with them, epoch after epoch."""
     loader = torch.utils.data.DataLoader(
-        kind(task.folder, alb.Compose(list(steps))),
+        dataset,
         batch_size=task.job.batch_size,
         shuffle=True,
         num_workers=task.threads,
@@ -68,74 +76,27 @@ def _endless(task: Task, kind: type[Photographs] | type[Arrays], steps: Sequence
         worker_init_fn=_start_worker,
     )
     while True:
-        for images, _ in loader:
-            yield images
+        yield from loader
 
 
-def _affine_step(task: Task) -> alb.Affine:
-    return alb.Affine(
-        rotate=task.job.degrees,
-        translate_percent={"x": task.job.shift, "y": task.job.shift},
-        interpolation=cv2.INTER_LINEAR,
-        border_mode=cv2.BORDER_REPLICATE,
-        p=1.0,
-    )
+def _endless(task: Task, dataset: torch.utils.data.Dataset[Any]) -> Iterator[Any]:
+    return (images for images, _ in _loader(task, dataset))
 
 
-def _affine(task: Task) -> Iterator[Any]:
-    resize = alb.Resize(*task.job.size, interpolation=cv2.INTER_LINEAR)
-    steps = [
-        resize,
-        _affine_step(task),
-        alb.HorizontalFlip(p=0.5),
-        alb.ToFloat(max_value=255),
-    ]
-    return _endless(task, Photographs, steps)
+def affine(task: Task) -> Iterator[Any]:
+    return _endless(task, Photographs(task))
 
 
-def _resized_crop(task: Task) -> Iterator[Any]:
-    crop = alb.RandomResizedCrop(task.job.size, scale=task.job.area, ratio=task.job.ratio)
-    return _endless(task, Photographs, [crop, alb.HorizontalFlip(p=0.5), alb.ToFloat(max_value=255)])
+resized_crop = cached_crop = validation = color = crop = affine
 
 
-def _validation(task: Task) -> Iterator[Any]:
-    """Shrunk by area: OpenCV's way of antialiasing."""
-    shrink = alb.SmallestMaxSize(task.job.short_side, interpolation=cv2.INTER_AREA)
-    return _endless(task, Photographs, [shrink, alb.CenterCrop(*task.job.size), alb.ToFloat(max_value=255)])
+def pairs(task: Task) -> Iterator[Pair]:
+    for images, masks in _loader(task, Pairs(task)):
+        yield Pair(images=images, masks=masks)
 
 
-def _color(task: Task) -> Iterator[Any]:
-    job = task.job
-    turn = tuple(degrees / 360 for degrees in job.hue)
-    steps = [
-        alb.Resize(*job.size, interpolation=cv2.INTER_LINEAR),
-        alb.ColorJitter(brightness=job.factor, contrast=job.factor, saturation=job.factor, hue=turn, p=1.0),
-        alb.GaussianBlur(blur_limit=0, sigma_limit=job.sigma, p=1.0),
-        alb.GaussNoise(std_range=tuple(level / 255 for level in job.noise), p=1.0),
-        alb.ToFloat(max_value=255),
-    ]
-    return _endless(task, Photographs, steps)
-
-
-def _crop(task: Task) -> Iterator[Any]:
-    return _endless(task, Photographs, [alb.RandomCrop(*task.job.size), alb.ToFloat(max_value=255)])
-
-
-def _arrays(task: Task) -> Iterator[Any]:
-    statistics = np.load(task.folder / "statistics.npz")
-    mean, std = statistics["mean"].tolist(), statistics["std"].tolist()
-    normalize = alb.Normalize(mean=mean, std=std, max_pixel_value=1.0)
-    return _endless(task, Arrays, [_affine_step(task), alb.HorizontalFlip(p=0.5), normalize])
-
-
-WORK = {
-    "affine": _affine,
-    "resized_crop": _resized_crop,
-    "validation": _validation,
-    "crop": _crop,
-    "arrays": _arrays,
-    "color": _color,
-}
+def arrays(task: Task) -> Iterator[Any]:
+    return _endless(task, Arrays(task))
 
 
 def to_numpy(batch: torch.Tensor) -> np.ndarray:
@@ -143,8 +104,4 @@ def to_numpy(batch: torch.Tensor) -> np.ndarray:
 
 
 def versions() -> dict[str, str]:
-    return {
-        "torch": torch.__version__,
-        "albumentations": alb.__version__,
-        "opencv": cv2.__version__,
-    }
+    return {"torch": torch.__version__, **steps.versions()}
