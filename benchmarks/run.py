@@ -30,6 +30,7 @@ from rich.progress import (
 from typer import Option
 
 import limits
+import plots
 import render_tables
 import scratch_files
 from jobs import JOBS, Job, job_named
@@ -196,6 +197,7 @@ class Run:
         self.output.parent.mkdir(parents=True, exist_ok=True)
         self.output.with_suffix(".json").write_text(json.dumps(self.results, indent=1) + "\n")
         self.output.with_suffix(".md").write_text(render_tables.page(self.results))
+        self.output.with_suffix(".svg").write_text(plots.page(self.results) + "\n")
 
 
 def takes_part(system: System, job: Job) -> bool:
@@ -243,7 +245,7 @@ def main(
         Path, Option(help="A folder with photographs of 500x375; camvid and coco_tiny beside it.")
     ] = PHOTOS,
     work: Annotated[Path, Option(help="Where scratch files are made, and kept for the next run.")] = WORK,
-    output: Annotated[Path, Option(help="Results go to OUTPUT.json and OUTPUT.md.")] = OUTPUT,
+    output: Annotated[Path, Option(help="Results go to OUTPUT.json, OUTPUT.md and OUTPUT.svg.")] = OUTPUT,
     rounds: Annotated[int, Option(min=1, help="Rounds over all systems.")] = 5,
     seconds: Annotated[float, Option(help="Measured seconds a round.")] = 4.0,
     warm_up: Annotated[float, Option(help="Seconds before that, a round.")] = 2.0,
@@ -278,7 +280,7 @@ def main(
             progress.console.print(f"{item.name:12} {describe(one.name, entry)}", highlight=False)
             progress.advance(bar)
             run.save()
-    console.print(f"Results: {output.with_suffix('.json')}, {output.with_suffix('.md')}")
+    console.print(f"Results: {output}.json, {output}.md, {output}.svg")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Figures in the documentation, from the files that the benchmarks wrote.
 
-A page says `{{ rate affine imagefeed }}`, `{{ ratio affine keras }}`, `{{ plot affine }}` or `{{ speed }}` of the main
-benchmarks; `{{ transforms }}` of that of every transform; `{{ percent units preset }}`, `{{ count units judged }}`,
-`{{ number targets cost }}` or `{{ tiny statistics error }}` of what benchmarks/pages.py measured; `{{ parity torch }}`
-for the largest difference in the table of parity; `{{ table inmodel }}` for results/inmodel.md. A name that is in no
-file ends the build.
+A page says `{{ rate affine imagefeed }}`, `{{ ratio affine keras }}`, `{{ plot affine }}`, `{{ plots }}` or
+`{{ speed }}` of the main benchmarks; `{{ transforms }}` of that of every transform; `{{ percent units preset }}`,
+`{{ count units judged }}`, `{{ number targets cost }}` or `{{ tiny statistics error }}` of what benchmarks/pages.py
+measured; `{{ parity torch }}` for the largest difference in the table of parity; `{{ table inmodel }}` for
+results/inmodel.md. A name that is in no file ends the build.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def filled(markdown: str, results: dict[str, Any]) -> str:
         "rate": rate,
         "ratio": ratio,
         "plot": plot,
+        "plots": plots,
         "speed": speed,
         "transforms": transforms,
         "parity": parity,
@@ -117,23 +118,14 @@ def table(results: dict[str, Any], name: str) -> str:
 
 def plot(results: dict[str, Any], job: str) -> str:
     """Bars of pictures a second, as an SVG that takes the page's colors."""
-    system_named = _benchmark("systems").system_named
-    found = results["jobs"][job]["systems"]
-    names = [name for name, one in found.items() if one.get("rounds")]
-    most = max(median(rates(results, job, name)) for name in names)
-    rows: list[str] = []
-    for k, name in enumerate(names):
-        value = median(rates(results, job, name))
-        y, width = 26 * k, 330 * value / most
-        weight = ' font-weight="bold"' if name.startswith("imagefeed") else ""
-        color = "#2b6cb0" if name.startswith("imagefeed") else "#9aa5b1"
-        title = system_named(name).title.split(":")[0].replace("&", "&amp;")[:46]
-        rows.append(f'<text x="300" y="{y + 16}" text-anchor="end"{weight}>{title}</text>')
-        rows.append(f'<rect x="308" y="{y + 3}" width="{width:.0f}" height="18" fill="{color}"/>')
-        rows.append(f'<text x="{314 + width:.0f}" y="{y + 16}">{value:,.0f}</text>')
-    head = f'<svg viewBox="0 0 720 {26 * len(names)}" role="img" aria-label="Pictures a second" '
-    style = 'font-size="13" fill="currentColor" xmlns="http://www.w3.org/2000/svg">'
-    return head + style + "".join(rows) + "</svg>"
+    return str(_benchmark("plots").plot(results["jobs"][job]["systems"]))
+
+
+def plots(results: dict[str, Any]) -> str:
+    """A heading and bars for every job that has a rate."""
+    found = [one for one in results["jobs"].values() if one["job"]["measure"] == "rate"]
+    bars = _benchmark("plots").plot
+    return "\n\n".join(f"## {one['job']['letter']}) {one['job']['short']}\n\n{bars(one['systems'])}" for one in found)
 
 
 def _benchmark(name: str) -> Any:

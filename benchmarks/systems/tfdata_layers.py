@@ -38,7 +38,10 @@ def _endless(dataset: tf.data.Dataset, augment: keras.Sequential, threads: int) 
     return iter(mapped.repeat().prefetch(tf.data.AUTOTUNE).with_options(options))
 
 
-def _photographs(task: Task, steps: list[keras.layers.Layer]) -> Iterator[tf.Tensor]:
+def _photographs(
+    task: Task, steps: list[keras.layers.Layer], last: list[keras.layers.Layer] | None = None
+) -> Iterator[tf.Tensor]:
+    """The steps see 0 to 255, the last ones 0 to 1."""
     dataset = keras.utils.image_dataset_from_directory(
         task.folder / "images",
         image_size=task.job.size,
@@ -47,7 +50,7 @@ def _photographs(task: Task, steps: list[keras.layers.Layer]) -> Iterator[tf.Ten
         seed=0,
         verbose=False,
     )
-    return _endless(dataset, keras.Sequential([*steps, layers.Rescaling(1 / 255)]), task.threads)
+    return _endless(dataset, keras.Sequential([*steps, layers.Rescaling(1 / 255), *(last or [])]), task.threads)
 
 
 def color(task: Task) -> Iterator[tf.Tensor]:
@@ -62,8 +65,8 @@ def color(task: Task) -> Iterator[tf.Tensor]:
         hue_factor=tuple(degrees / 360 for degrees in job.hue),
     )
     blur = layers.RandomGaussianBlur(kernel_size=13, sigma=job.sigma, value_range=(0, 255), data_format="channels_last")
-    noise = layers.GaussianNoise(sum(job.noise) / 2)
-    return _photographs(task, [jitter, blur, noise])
+    noise = layers.GaussianNoise(sum(job.noise) / 2 / 255)
+    return _photographs(task, [jitter, blur], [noise])
 
 
 def policy(task: Task) -> Iterator[tf.Tensor]:
