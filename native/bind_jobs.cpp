@@ -71,6 +71,8 @@ public:
     }
 
     unsigned threads() const { return pool_->threads(); }
+    void set_threads(unsigned count) { pool_->set_threads(check(count)); }
+    void limit_memory(std::size_t bytes) { pool_->memory().limit(bytes); }
     std::tuple<std::int64_t, std::int64_t, std::int64_t> times() const { return {clock_->read, clock_->decode, clock_->draw}; }
 
     // `names` empty, or one of them: the records hold their bytes.
@@ -192,6 +194,8 @@ void bind_jobs(nb::module_& m) {
     nb::class_<PyPool>(m, "Pool")
         .def(nb::init<unsigned>(), "threads"_a)
         .def_prop_ro("threads", &PyPool::threads)
+        .def("set_threads", &PyPool::set_threads, "threads"_a)
+        .def("limit_memory", &PyPool::limit_memory, "most"_a)
         .def("times", &PyPool::times)
         .def("fetch", &PyPool::fetch, "records"_a, "files"_a, "most_pixels"_a)
         .def("render", &PyPool::render, "records"_a, "program"_a, "first"_a, "out"_a.noconvert())  // what was rendered into a copy would be lost

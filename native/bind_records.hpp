@@ -129,8 +129,7 @@ struct PyRecords {
         std::size_t bytes = 0;
         for (const Record& record : group->records) {
             const ArrayView& array = record.array;
-            const auto pixels = static_cast<std::size_t>(array.height) * static_cast<std::size_t>(array.width);
-            bytes += record.size + pixels * static_cast<std::size_t>(array.channels);
+            bytes += record.size + static_cast<std::size_t>(array.height) * static_cast<std::size_t>(array.row_stride);
         }
         return bytes;
     }

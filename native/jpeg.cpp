@@ -115,6 +115,7 @@ Status JpegDecoder::read_header(const std::uint8_t* data, std::size_t size, Jpeg
     header.supported = d.info.data_precision == 8 && !d.info.arith_code &&
                        (d.info.jpeg_color_space == JCS_GRAYSCALE || d.info.jpeg_color_space == JCS_YCbCr ||
                         d.info.jpeg_color_space == JCS_RGB);
+    header.progressive = d.info.progressive_mode != FALSE;
     header.orientation = 1;
     for (auto* marker = d.info.marker_list; marker != nullptr; marker = marker->next) {
         const int orientation = exif_orientation(marker->data, marker->data_length);

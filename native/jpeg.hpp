@@ -17,6 +17,7 @@ struct JpegHeader {
     int components = 0;         // 1 gray, 3 color; others are not decoded here
     int orientation = 1;        // EXIF, 1 to 8
     bool supported = false;     // 8-bit gray or color, which this decoder takes
+    bool progressive = false;   // its coefficients are all held while it is decoded
     bool complete = false;      // an end-of-image marker was found
 };
 

@@ -1,5 +1,8 @@
 #include "pool.hpp"
 
+#include <algorithm>
+#include <system_error>
+
 namespace imagefeed {
 
 bool Job::wait(std::chrono::milliseconds timeout) {
@@ -24,18 +27,42 @@ void Job::finish_one() {
 }
 
 Pool::Pool(unsigned threads) {
-    workers_.reserve(threads);
     try {
-        for (unsigned k = 0; k < threads; ++k) workers_.emplace_back([this] { work(); });
+        add_workers(threads);
     } catch (...) {  // the system gives no more threads: those that run must end before the error is told
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            stopping_ = true;
-        }
-        wake_.notify_all();
-        for (std::thread& worker : workers_) worker.join();
+        stop();
         throw;
     }
+}
+
+void Pool::set_threads(unsigned count) {
+    try {
+        add_workers(count);
+    } catch (const std::system_error&) {  // no more than there are
+    }
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        active_ = std::clamp(count, 1u, static_cast<unsigned>(workers_.size()));
+    }
+    wake_.notify_all();
+}
+
+void Pool::add_workers(unsigned count) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    workers_.reserve(count);
+    for (auto number = static_cast<unsigned>(workers_.size()); number < count; ++number) {
+        workers_.emplace_back([this, number] { work(number); });
+        active_ = number + 1;
+    }
+}
+
+void Pool::stop() {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
 }
 
 Pool::~Pool() {
@@ -48,8 +75,7 @@ Pool::~Pool() {
     for (const auto& job : dropped) {
         for (; job->next_ < job->count_; ++job->next_) job->finish_one();
     }
-    wake_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
+    stop();
 }
 
 void Pool::submit(std::shared_ptr<Job> job) {
@@ -61,14 +87,14 @@ void Pool::submit(std::shared_ptr<Job> job) {
     wake_.notify_all();
 }
 
-void Pool::work() {
-    Renderer renderer;
+void Pool::work(unsigned number) {
+    Renderer renderer(&memory_);
     for (;;) {
         std::shared_ptr<Job> job;
         std::size_t item;
         {
             std::unique_lock<std::mutex> lock(mutex_);
-            wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
+            wake_.wait(lock, [&] { return stopping_ || (number < active_ && !jobs_.empty()); });
             if (stopping_) return;
             job = jobs_.front();
             item = job->next_++;

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "gate.hpp"
 #include "render.hpp"
 
 namespace imagefeed {
@@ -47,21 +48,28 @@ private:
 
 class Pool {
 public:
-    explicit Pool(unsigned threads);
+    explicit Pool(unsigned threads);  // throws where the system does not give as many
     ~Pool();  // drops waiting jobs, waits for begun items
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
 
     void submit(std::shared_ptr<Job> job);
-    unsigned threads() const { return static_cast<unsigned>(workers_.size()); }
+    unsigned threads() const { return active_.load(std::memory_order_relaxed); }
+    // From now on so many work, at least one; or as many as the system gives. Those that are too many sleep.
+    void set_threads(unsigned count);
+    MemoryGate& memory() { return memory_; }
 
 private:
-    void work();
+    void work(unsigned number);
+    void add_workers(unsigned count);
+    void stop();
 
     std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<std::shared_ptr<Job>> jobs_;
     bool stopping_ = false;
+    std::atomic<unsigned> active_{0};  // changed under the mutex
+    MemoryGate memory_;
     std::vector<std::thread> workers_;
 };
 

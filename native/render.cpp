@@ -13,7 +13,11 @@
 namespace imagefeed {
 namespace {
 
+// What one buffer keeps from record to record, at most; and that as a share of what all workers may take.
 constexpr std::size_t kKeptMemory = std::size_t{64} << 20;
+constexpr std::size_t kKeptShare = 32;
+// Of a decoded pixel; and of the coefficients of one in a progressive file, which are all held at once.
+constexpr std::size_t kPixelBytes = 4, kCoefficientBytes = 6;
 // Scaled decoding smooths with its own kernel; two scaled pixels of context are enough for it, as for a full decode.
 constexpr int kScaledMargin = 2;
 
@@ -179,7 +183,8 @@ Status Renderer::load_array(const ArrayView& array, const Region& region, const 
     return Status::ok();
 }
 
-Status Renderer::load(const Record& record, const Program& program, std::size_t row, Picture& picture, int& denominator) {
+Status Renderer::load(const Record& record, const Program& program, std::size_t row, Picture& picture, int& denominator,
+                      std::optional<MemoryGate::Hold>& hold) {
     denominator = 1;
     if (!record.status.is_ok()) return record.status;
     Region seen = region_of(program, row, record.height(), record.width());
@@ -216,12 +221,30 @@ Status Renderer::load(const Record& record, const Program& program, std::size_t 
     const bool borders = program.color && header.orientation <= 1 && !program.weigh_gray &&
                          find_margin(program, row, denominator, divide_up(header.height, denominator),
                                      divide_up(header.width, denominator), warp, margin);
-    Status status = decoder_.decode(record.bytes, record.size, region, denominator, program.color, margin, decoded_, picture);
+    Status status = enter(header, region, denominator, hold);
+    if (status.is_ok()) status = decoder_.decode(record.bytes, record.size, region, denominator, program.color, margin, decoded_, picture);
     if (status.is_ok()) orient(picture, header.orientation, oriented_);
     if (status.is_ok() && borders) lay_border(picture, margin, warp);
     if (status.is_ok() && program.weigh_gray && picture.samples == Samples::color8x4) weigh_gray(picture, gray_);
     return status;
 }
+
+// Takes the memory for a picture, or waits for it. What was made of a picture's region is never much more than itself.
+Status Renderer::enter(const JpegHeader& header, const Region& region, int denominator, std::optional<MemoryGate::Hold>& hold) {
+    if (gate_ == nullptr) return Status::ok();
+    const auto scale = static_cast<std::size_t>(denominator);
+    const std::size_t pixels = checked_product(static_cast<std::size_t>(header.width), static_cast<std::size_t>(header.height)) / (scale * scale);
+    const std::size_t seen = std::min(pixels, checked_product(static_cast<std::size_t>(region.width()), static_cast<std::size_t>(region.height())));
+    std::size_t bytes = checked_product(seen, header.orientation > 1 ? 2 * kPixelBytes : kPixelBytes);
+    if (header.progressive) bytes += checked_product(pixels * scale * scale, kCoefficientBytes);
+    if (bytes > gate_->limit())
+        return Status::fail(Fault::too_large, describe(header.height, header.width) + " takes " + std::to_string(bytes) + " bytes to decode, over the " +
+                                                  std::to_string(gate_->limit()) + " that there are for it; raise Loader(memory=)");
+    hold.emplace(*gate_, bytes);
+    return Status::ok();
+}
+
+std::size_t Renderer::kept_memory() const { return gate_ == nullptr ? kKeptMemory : std::min(kKeptMemory, gate_->limit() / kKeptShare); }
 
 Status Renderer::resize(const LevelsResizeSpec& spec, std::size_t row, Picture& picture) {
     const std::int64_t *const b = spec.box.at(row), *const size = spec.size.at(row);
@@ -308,7 +331,7 @@ void Renderer::whiten(const float* rows, std::size_t count, const Program& progr
         }
     }
     k.publish();
-    for (Buffer* buffer : {&whitened_, &planes_}) buffer->trim(kKeptMemory);
+    for (Buffer* buffer : {&whitened_, &planes_}) buffer->trim(kept_memory());
 }
 
 // Packed levels that are moved and replaced, and stay levels. What is moved goes by stripes that stay in the caches, and
@@ -453,7 +476,8 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
     const auto begin = Clock::now();
     Picture picture;
     int denominator = 1;
-    Status status = load(record, program, row, picture, denominator);
+    std::optional<MemoryGate::Hold> hold;
+    Status status = load(record, program, row, picture, denominator, hold);
     decode_nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(Clock::now() - begin).count();
     if (status.is_ok() && program.resize.size.data != nullptr) status = resize(program.resize, row, picture);
     std::size_t next = 0;  // of the two intermediate pictures, the one that is not being read
@@ -466,7 +490,7 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
         picture = out;
     }
     kernels().publish();
-    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &samples_, &head_.levels, &head_.made, &head_.work, &head_.samples, &head_.planes, &head_.kept, &head_.sum, &intermediate_[0], &intermediate_[1]}) buffer->trim(kKeptMemory);
+    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &samples_, &head_.levels, &head_.made, &head_.work, &head_.samples, &head_.planes, &head_.kept, &head_.sum, &intermediate_[0], &intermediate_[1]}) buffer->trim(kept_memory());
     return status;
 }
 

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "gate.hpp"
 #include "heads.hpp"
 #include "levels_resize.hpp"
 #include "points.hpp"
@@ -15,6 +17,8 @@ namespace imagefeed {
 // What one worker keeps from record to record.
 class Renderer {
 public:
+    // `gate` bounds what all renderers that share it take for decoded pictures; null for no bound.
+    explicit Renderer(MemoryGate* gate = nullptr) : gate_(gate) {}
     Status render(const Record& record, const Program& program, std::size_t row, const Slot& slot);
     // Whitens `count` rendered pictures, one after another in `rows`, into their slots.
     void whiten(const float* rows, std::size_t count, const Program& program, const Slot* slots);
@@ -23,7 +27,8 @@ public:
     std::int64_t decode_nanoseconds = 0;  // of the last record
 
 private:
-    Status load(const Record& record, const Program& program, std::size_t row, Picture& picture, int& denominator);
+    Status load(const Record& record, const Program& program, std::size_t row, Picture& picture, int& denominator,
+                std::optional<MemoryGate::Hold>& hold);
     Status resize(const LevelsResizeSpec& spec, std::size_t row, Picture& picture);
     Status load_array(const ArrayView& array, const Region& region, const Margin& margin, Picture& picture);
     Status run_pass(Picture in, const PassSpec& pass, bool first, std::size_t row, int denominator, const Program& program,
@@ -33,6 +38,10 @@ private:
     Status check_slot(int height, int width, int channels, const Slot& slot) const;
     void store_row(Planes pixels, int y, const StoreSpec& store, const Slot& slot);
 
+    std::size_t kept_memory() const;
+    Status enter(const JpegHeader& header, const Region& region, int denominator, std::optional<MemoryGate::Hold>& hold);
+
+    MemoryGate* gate_;
     JpegDecoder decoder_;
     SamplerMemory sampler_;
     LevelsResizeMemory levels_;

@@ -318,7 +318,7 @@ def test_ram_is_filled_to_its_budget_and_not_further(rng) -> None:
     for number, value in enumerate(values):
         store.put(bytes([number]), value)
     assert len(store) == 3
-    assert store.size == 1000
+    assert store.size == 960
     found, _ = store.look_up([b"\x00", b"\x02", b"\x03"])
     assert [None if one is None else one.tobytes() for one in found] == [values[0].tobytes(), values[2].tobytes(), None]
 

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.checks import check_choice, fail
 from imagefeed.errors import CacheError
-from imagefeed.memory import available_memory, format_bytes, parse_bytes
+from imagefeed.memory import format_bytes, parse_bytes
 
 Bytes: TypeAlias = NDArray[np.uint8]
 Kind: TypeAlias = Literal["raw", "jpeg"]
@@ -59,8 +59,8 @@ class Cache:
 
     Attributes:
         path: A folder, which several processes may share; or "ram" for memory of this process.
-        budget: How large it may grow: bytes, or text like "20GB". By default half of the memory that is free, or
-            20 GB in a folder. What does not fit is decoded every time.
+        budget: How large it may grow: bytes, or text like "20GB". By default what `Loader(memory=)` has for it, which
+            is half of the memory that is free; or 20 GB in a folder. What does not fit is decoded every time.
         store: "raw" for levels as they are, the fastest; "jpeg" for JPEG of `quality`, about ten times smaller, for
             disks that are slower or scarcer than cores; "auto" for "raw", but "jpeg" in a folder for which raw levels
             would not fit the budget.
@@ -100,10 +100,8 @@ class Cache:
 
     @property
     def bytes(self) -> int:
-        """The budget in bytes."""
-        if self.budget is not None:
-            return parse_bytes("Cache.budget", self.budget)
-        return (available_memory() or 4 << 30) // 2 if self.in_ram else 20 * 10**9
+        """The budget in bytes; by default, that of a folder."""
+        return 20 * 10**9 if self.budget is None else parse_bytes("Cache.budget", self.budget)
 
 
 class Store(Protocol):
@@ -162,13 +160,17 @@ def is_whole(value: Bytes) -> bool:
     return struct.unpack("<Q", value[24:32].tobytes())[0] == _native.sealed_checksum(value)
 
 
-def open_store(cache: Cache) -> Store:
+def open_store(cache: Cache, memory: int) -> Store:
     """The store that a cache describes; a folder is made where there is none.
+
+    Args:
+        cache: What is described.
+        memory: How many bytes it may take if it is in memory.
 
     Raises:
         CacheError: The folder cannot be used.
     """
-    return RamStore(cache.bytes) if cache.in_ram else open_folder(Path(cache.path), cache.bytes)
+    return RamStore(memory) if cache.in_ram else open_folder(Path(cache.path), cache.bytes)
 
 
 # ------------------------------------------------------------------------------------------------------ memory
@@ -193,7 +195,7 @@ class RamStore:
 
     @property
     def size(self) -> int:
-        return self._size
+        return self._size - self._left
 
     def look_up(self, keys: Sequence[bytes]) -> tuple[list[Bytes | None], object]:
         return [self._values.get(key) for key in keys], None

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
-from imagefeed.cache import HEADER, Bytes, Cache
+from imagefeed.budget import Budget
+from imagefeed.cache import HEADER, Bytes, Cache, open_store
 from imagefeed.cache_point import cache_point
 from imagefeed.decode import Color, is_native
 from imagefeed.errors import DecodeError, PlanError
 from imagefeed.follow import Companion, Following, batch_form, companion_program
 from imagefeed.group import Batch, Final, FinalPart, Group, Rendering, in_memory
 from imagefeed.keeper import Found, Keeper
+from imagefeed.memory import available_cores
 from imagefeed.meter import Meter
 from imagefeed.mixing import Canvas, lay_layer
 from imagefeed.ops import Host, Mix, Op
@@ -28,9 +30,11 @@ from imagefeed.order import Portion, draw_keys
 from imagefeed.pipeline import Pipeline, Stage
 from imagefeed.plan import Plan, partners, plan
 from imagefeed.program import PLAIN, program, store
+from imagefeed.report import Report, report_of
 from imagefeed.sources import Source
 from imagefeed.stored import LevelsDtype
 from imagefeed.targets import Targets
+from imagefeed.tuning import Tuner
 from imagefeed.types import Dtype, Layout, numpy_dtype
 from imagefeed.waiting import spread, wait
 
@@ -43,10 +47,11 @@ T = TypeVar("T")
 # Values of small batches that are rendered by one call: beginning one, and waking threads for it, takes as long as
 # some ten pictures of 32x32 do.
 RENDERED_TOGETHER = 1 << 20
-# Records whose pictures are in memory already that are planned together; an eighth of it for others, as many bytes of
-# which are in memory at once at most.
+# Records whose pictures are in memory already that are planned together; an eighth of it for others.
 PLANNED_TOGETHER = 1024
-HELD_TOGETHER = 16 << 20
+# What is rendered by one call may be many small batches. Several calls are ahead then, so that the native threads have
+# work while the next records are planned.
+CALLS_AHEAD = 4
 _PLAN_FAULT = 4
 _DAMAGED_FAULT = 5
 
@@ -67,28 +72,37 @@ class Engine:
         source: Source,
         pipeline: Pipeline,
         *,
-        threads: int,
+        threads: int | Literal["auto"],
         seed: int,
         dtype: Dtype,
         layout: Layout,
         most_pixels: int,
         cache: Cache | None = None,
         processes: int = 0,
+        memory: int | str | None = None,
     ) -> None:
         self.source = source
         self.seed = seed
         self.dtype: Dtype = dtype
         self.layout: Layout = layout
         self.most_pixels = most_pixels
-        self.pool = _native.Pool(threads)
+        count = available_cores() if threads == "auto" else threads
+        self.tuner = Tuner(count) if threads == "auto" else None
+        self.pool = _native.Pool(count)
+        self.budget = Budget.of(memory, cache)
+        self.pool.limit_memory(self.budget.decoding)
+        self.batches_ahead = 0
         self.memory: Memory = _native.Recycler(8)
         self.functions = _functions(processes) if processes else None
         self.meter = Meter()
-        self._held = 0 if source.in_memory else HELD_TOGETHER
+        self._held = 0 if source.in_memory else self.budget.group  # by a record of the last group
+        self._made_each = 0  # by a picture that was made for the cache
         self.stages = pipeline.stages()
         self.keeper: Keeper | None = None
         if cache is not None:
-            self.keep(Keeper(source, cache, cache_point(pipeline, cache), self.sizes))
+            self.keep(
+                Keeper(source, cache, cache_point(pipeline, cache), self.sizes, open_store(cache, self.budget.cache))
+            )
 
     def keep(self, keeper: Keeper) -> None:
         """Keep pictures, and go on from what is kept."""
@@ -105,7 +119,7 @@ class Engine:
             return PLANNED_TOGETHER
         if len(self.stages) > 1:
             return 1
-        return min(PLANNED_TOGETHER // 8, HELD_TOGETHER // self._held) if self._held else PLANNED_TOGETHER
+        return min(PLANNED_TOGETHER // 8, self.budget.group // self._held) if self._held else PLANNED_TOGETHER
 
     # -------------------------------------------------------------------------------------------- one group
 
@@ -152,7 +166,8 @@ class Engine:
         if group.following.companions:
             for row, error in group.following.mismatched(group.sizes(), self._names(group)).items():
                 group.errors.setdefault(row, error)
-        self._held = 0 if self.source.in_memory else group.held_bytes() // len(group.indices)
+        made = self._made_each * sum(len(rows) for rows, _ in group.missing)
+        self._held = 0 if self.source.in_memory else (group.held_bytes() + made) // len(group.indices)
 
     def sizes(self, indices: Ints) -> Ints:
         """The sizes of some stored pictures, int64 (n, 2); 0 for those that cannot be read."""
@@ -225,6 +240,44 @@ class Engine:
             last = min(last, int(later[0]))
         return max(1, sum(end <= last for end in ends))
 
+    def ahead(self, final: Final, first: int, portion: Portion, together: int, prefetch: int) -> int:
+        """How many batches like a portion of a group may be ahead: `prefetch`, or some calls of `together` where that
+        is more, as far as the memory allows.
+
+        Raises:
+            SpecError: It does not allow one.
+        """
+        count = len(portion.records)
+        size = self._common_size(final, range(first, first + count))
+        batch = count * sum(part.record_bytes(size) for part in final.parts)
+        apart = self.source.in_memory and len(self.stages) == 1  # in the caller's arrays
+        files = 0 if apart else final.group.held_bytes() * count // len(final.group.indices)
+        self.batches_ahead = self.budget.ahead(max(prefetch, CALLS_AHEAD * together), batch, files)
+        return self.batches_ahead
+
+    def count(self, images: int, bad: int, nanoseconds: int, waited: int) -> None:
+        """Take note of a batch that has been handed out, and of the time since the one before."""
+        self.meter.images += images
+        self.meter.batches += 1
+        self.meter.bad += bad
+        if self.tuner is not None and (threads := self.tuner.note(images, nanoseconds, waited)) is not None:
+            self.pool.set_threads(threads)
+
+    def report(self) -> Report:
+        """Where the time went."""
+        keeper, budget = self.keeper, self.budget
+        memory = {"total": budget.total, "decoding": budget.decoding, "moving": budget.moving, "cache": budget.cache}
+        return report_of(
+            self.meter,
+            self.pool.times(),
+            self.pool.threads,
+            hits=0 if keeper is None else keeper.hits,
+            misses=0 if keeper is None else keeper.misses,
+            tried={} if self.tuner is None else dict(self.tuner.tried),
+            memory=memory | {"cached": keeper.store.size if keeper is not None and budget.cache else 0},
+            ahead=self.batches_ahead,
+        )
+
     def render(self, final: Final, first: int, portions: Sequence[Portion]) -> list[Rendering]:
         """Begin to render portions of a group, whose records stand there from `first` on, into a batch each.
 
@@ -236,11 +289,10 @@ class Engine:
         size = self._common_size(final, range(first, first + count))
         made: list[tuple[str, NDArray[Any], _native.Job]] = []
         for part in final.parts:
-            shape = (*size, part.channels) if part.layout == "nhwc" else (part.channels, *size)
             dtype = numpy_dtype(part.dtype)
-            memory = self.memory.take(count * int(np.prod(shape)) * dtype.itemsize)
+            memory = self.memory.take(count * part.record_bytes(size))
             plain = np.uint16 if part.dtype == "bfloat16" else dtype  # what the native core has a name for
-            array = memory.view(plain).reshape(count, *shape)
+            array = memory.view(plain).reshape(count, *part.shape(size))
             job = self.pool.render(part.records, part.program, first, array)
             made.append((part.name, array.view(dtype), job))
         return [
@@ -331,6 +383,8 @@ class Engine:
         todo = self._plan(part, keeper.point.before, epoch)
         values = [np.empty(HEADER + int(h * w) * channels, np.uint8) for h, w in todo.sizes.tolist()]
         pictures = [value[HEADER:].reshape(*size, channels) for value, size in zip(values, todo.sizes, strict=True)]
+        self._made_each = sum(value.nbytes for value in values) // len(values)
+        group.made += self._made_each * len(values)
         native = program(todo, color=self.source.color == "rgb", dtype="uint8", layout="nhwc")
         self._run_each(part, part.records, native, pictures)
 

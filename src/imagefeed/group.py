@@ -15,7 +15,7 @@ from imagefeed.errors import DecodeError
 from imagefeed.follow import Following
 from imagefeed.keeper import Found
 from imagefeed.order import Portion
-from imagefeed.types import Dtype, Layout
+from imagefeed.types import Dtype, Layout, numpy_dtype
 
 Ints = NDArray[np.int64]
 
@@ -38,6 +38,8 @@ class Group:
     """What it does not have: rows, and the same records in a group of their own."""
     mixed: list[tuple[Ints, Ints]] = field(default_factory=list["tuple[Ints, Ints]"])
     """The records and keys that come out of the stages that mix and are still to come, the last one first."""
+    made: int = 0
+    """The bytes of what was made for the cache."""
     kept: bool = False
     """Whether the records are what the cache keeps; until then they are what is stored."""
 
@@ -48,7 +50,9 @@ class Group:
     def held_bytes(self) -> int:
         """What its pictures take of memory for as long as it is rendered; those in the cache take nothing more."""
         parts = [self.records] if self.found is None else [part.records for _, part in self.missing]
-        return sum(one.held_bytes() for one in (*parts, *(one.records for one in self.following.companions)))
+        return self.made + sum(
+            one.held_bytes() for one in (*parts, *(one.records for one in self.following.companions))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,14 @@ class FinalPart:
     dtype: Dtype
     layout: Layout
     channels: int
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Of one record's array, for a picture of a height and width."""
+        return (*size, self.channels) if self.layout == "nhwc" else (self.channels, *size)
+
+    def record_bytes(self, size: tuple[int, int]) -> int:
+        """What it takes of memory."""
+        return size[0] * size[1] * self.channels * numpy_dtype(self.dtype).itemsize
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
-from imagefeed.cache import HEADER, Bytes, Cache, FolderStore, Kind, Store, open_store, sealed
+from imagefeed.cache import HEADER, Bytes, Cache, FolderStore, Kind, Store, sealed
 from imagefeed.cache_point import CachePoint
 from imagefeed.checks import fail
 from imagefeed.errors import SpecError
@@ -55,7 +55,7 @@ class Keeper:
         cache: Cache,
         point: CachePoint,
         sample: Callable[[Ints], Ints],
-        store: Store | None = None,
+        store: Store,
     ) -> None:
         if source.color == "gray16":
             raise SpecError("Cache: keeps levels of 8 bits, but color='gray16' asks for 16; leave one of them out")
@@ -68,7 +68,7 @@ class Keeper:
         self._to_replace: set[bytes] = set()
         self._source = source
         self._cache = cache
-        self.store = open_store(cache) if store is None else store
+        self.store = store
         self.kind: Kind = self._decide(sample)
         self._digest = point.digest(cache, self.kind, source.color)
 

@@ -23,7 +23,7 @@ from imagefeed.loader_state import fingerprint, place_of, state_of
 from imagefeed.memory import available_cores
 from imagefeed.order import Portion, draw_keys
 from imagefeed.pipeline import Pipeline
-from imagefeed.report import Report, report_of
+from imagefeed.report import Report
 from imagefeed.run import Run
 from imagefeed.sources import Source
 from imagefeed.types import Dtype, Layout
@@ -74,13 +74,19 @@ class Loader(Feeding):
         as_dict: Whether batches are dicts: "image"; "target", or the names of several targets; "weight" where records
             have weights. By default they are tuples (images, targets), and (images, targets, weights) where records
             have weights, as Keras expects it.
-        threads: How many native threads decode and render; "auto" for as many as this process may use cores.
+        threads: How many native threads decode and render. With "auto", as many as this process may use cores; then
+            more and fewer are tried for some batches, and what gives the most pictures a second is kept (`report` says
+            what that is).
         processes: How many processes call the Python functions of `Apply`, which must then be importable; 0 for
             threads of this process, which wait for each other's GIL.
         isolate: Whether all of the loader runs in a process of its own, so that it and a busy training loop do not wait
             for each other's GIL. Batches are in memory that both processes see. Not on Windows.
-        prefetch: How many batches are made ahead of the one that is used.
+        prefetch: How many batches are made ahead of the one that is used; fewer where `memory` is short.
         cache: Where pictures are kept as far as they are the same every time: "ram", or a `Cache`. By default, nowhere.
+        memory: What all of this may take: a cache in memory, pictures being decoded, files read ahead and batches made
+            ahead; bytes, or text like "4GB". By default three quarters of what is free, in the control group too
+            (`explain` says how it is divided). Two loaders do not know of each other. Batches that the caller keeps
+            are not counted.
         on_error: "raise" a DecodeError for a picture that cannot be read; "skip" it: its batch is smaller by one; or
             "replace" it by another one of the epoch, which is drawn for its place.
         max_bad: The share of an epoch's records that may be skipped before SourceError is raised.
@@ -110,6 +116,7 @@ class Loader(Feeding):
         isolate: bool = False,
         prefetch: int = 4,
         cache: Literal["ram"] | Cache | None = None,
+        memory: int | str | None = None,
         on_error: OnError = "raise",
         max_bad: float = 0.01,
         max_pixels: int = MOST_PIXELS,
@@ -130,6 +137,7 @@ class Loader(Feeding):
             isolate=isolate,
             prefetch=prefetch,
             cache=cache,
+            memory=memory,
             on_error=on_error,
             max_bad=max_bad,
             max_pixels=max_pixels,
@@ -231,10 +239,7 @@ class Loader(Feeding):
         """
         if self._isolated is not None and self._isolated.alive:
             return self._isolated.report()
-        engine = self._ready_engine()
-        keeper = engine.keeper
-        hits, misses = (0, 0) if keeper is None else (keeper.hits, keeper.misses)
-        return report_of(engine.meter, engine.pool.times(), engine.pool.threads, hits=hits, misses=misses)
+        return self._ready_engine().report()
 
     def cache_estimate(self) -> tuple[int, str]:
         """About how many bytes the cache will hold, and what it holds, in words.
@@ -407,7 +412,7 @@ class Loader(Feeding):
         stored = f"  stored as {self.dtype} {self.layout}"
         if engine.keeper is not None:
             stored = f"  {engine.keeper.words}\n{stored}"
-        return "\n".join([name, *(one.explain(0) for one in plans), stored])
+        return "\n".join([name, *(one.explain(0) for one in plans), stored, f"  memory {engine.budget}"])
 
     # -------------------------------------------------------------------------------------------- its parts
 
@@ -475,13 +480,14 @@ class Loader(Feeding):
                 self._engine = Engine(
                     self.source,
                     self.pipeline,
-                    threads=self.threads,
+                    threads=self.options.threads,
                     seed=self.seed,
                     dtype=self.dtype,
                     layout=self.layout,
                     most_pixels=self.options.max_pixels,
                     cache=self.options.cache_used,
                     processes=self.options.processes,
+                    memory=self.options.memory,
                 )
             return self._engine
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.budget import Budget
 from imagefeed.cache import Cache
 from imagefeed.checks import check_bool, check_choice, check_number, fail
 from imagefeed.errors import SourceError, SpecError
@@ -42,6 +43,7 @@ class Options:
     isolate: bool
     prefetch: int
     cache: Literal["ram"] | Cache | None
+    memory: int | str | None
     on_error: OnError
     max_bad: float
     max_pixels: int
@@ -69,6 +71,8 @@ class Options:
         cache: Any = self.cache
         if cache is not None and cache != "ram" and not isinstance(cache, Cache):
             raise fail("Loader(cache=)", cache, 'expected "ram", or Cache(folder)')
+        if self.memory is not None:
+            Budget.of(self.memory, self.cache_used)
 
     def _check_processes(self) -> None:
         processes: Any = self.processes

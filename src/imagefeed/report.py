@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from imagefeed.memory import format_bytes
 from imagefeed.meter import Meter
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ class Report:
         ceilings: By stage, the pictures a second that it alone would allow.
         cache_hits: How many pictures came from the cache.
         cache_misses: How many were not in it.
+        threads_tried: With `threads="auto"`, the pictures a second that each number of threads gave that was tried.
+        memory: Bytes: "total", and of it for "decoding", for files and batches that are "moving", and for a "cache" in
+            memory; and what is "cached" of that.
+        ahead: How many batches may be made ahead.
     """
 
     images: int
@@ -60,6 +65,9 @@ class Report:
     ceilings: dict[str, float]
     cache_hits: int
     cache_misses: int
+    threads_tried: dict[int, float]
+    memory: dict[str, int]
+    ahead: int
 
     @property
     def rate(self) -> float:
@@ -115,6 +123,9 @@ class Report:
             ceilings={name: 1e6 / cost * (self.threads if name in _NATIVE else 1) for name, cost in costs.items()},
             cache_hits=self.cache_hits - before.cache_hits,
             cache_misses=self.cache_misses - before.cache_misses,
+            threads_tried=self.threads_tried,
+            memory=self.memory,
+            ahead=self.ahead,
         )
 
     def as_dict(self) -> dict[str, Any]:
@@ -149,12 +160,27 @@ class Report:
         if self.cache_hits or self.cache_misses:
             share = self.cache_hits / (self.cache_hits + self.cache_misses)
             found.append(("from the cache", f"{self.cache_hits}, {share:.0%}"))
+        if self.threads_tried:
+            rates = ", ".join(f"{count}: {rate:,.0f}" for count, rate in sorted(self.threads_tried.items()))
+            found.append(("threads tried: pictures a second", rates))
+        cached = f", {format_bytes(self.memory['cached'])} cached" if self.memory["cache"] else ""
+        found.append(("memory", f"{format_bytes(self.memory['total'])} at most{cached}; {self.ahead} batches ahead"))
         if self.bad:
             found.append(("could not be read", str(self.bad)))
         return found
 
 
-def report_of(meter: Meter, times: tuple[int, int, int], threads: int, *, hits: int = 0, misses: int = 0) -> Report:
+def report_of(
+    meter: Meter,
+    times: tuple[int, int, int],
+    threads: int,
+    *,
+    hits: int,
+    misses: int,
+    tried: dict[int, float],
+    memory: dict[str, int],
+    ahead: int,
+) -> Report:
     """A report.
 
     Args:
@@ -163,6 +189,9 @@ def report_of(meter: Meter, times: tuple[int, int, int], threads: int, *, hits: 
         threads: How many they are.
         hits: Pictures from the cache.
         misses: Pictures that were not in it.
+        tried: Numbers of threads that were tried, with the pictures a second that each gave.
+        memory: What of it may be used for what.
+        ahead: How many batches may be made ahead.
     """
     images = max(meter.images, 1)
     native = dict(zip(_NATIVE, times, strict=True))
@@ -180,4 +209,7 @@ def report_of(meter: Meter, times: tuple[int, int, int], threads: int, *, hits: 
         ceilings=rates,
         cache_hits=hits,
         cache_misses=misses,
+        threads_tried=tried,
+        memory=memory,
+        ahead=ahead,
     )

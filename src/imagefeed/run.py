@@ -18,10 +18,6 @@ from imagefeed.engine import Engine
 from imagefeed.group import Batch, Group, Rendering
 from imagefeed.order import Portion
 
-# What is rendered by one call may be many small batches. Several calls are ahead then, so that the native threads have
-# work while the next records are planned.
-CALLS_AHEAD = 4
-
 
 class Run:
     """One pass over some batches, computed ahead of whoever takes them."""
@@ -30,6 +26,7 @@ class Run:
         self._engine = engine
         self._groups = groups
         self._epoch = epoch
+        self._prefetch = ahead
         self._ahead = ahead
         self._state = threading.Condition()
         self._ready: deque[Rendering | BaseException] = deque()
@@ -53,10 +50,8 @@ class Run:
                 batch = self._engine.finish_render(item)
                 now = time.perf_counter_ns()
                 meter.add("wait", begin, now - begin, len(batch.images))
-                meter.images += len(batch.images)
-                meter.batches += 1
-                meter.bad += len(batch.bad)
                 meter.elapsed += now - last
+                self._engine.count(len(batch.images), len(batch.bad), now - last, now - begin)
                 last = now
                 del item  # its pictures are the caller's alone
                 yield batch
@@ -134,7 +129,8 @@ class Run:
         first, left = 0, list(portions)
         while left:
             count = self._engine.together(final, first, left)
-            self._ahead = max(self._ahead, CALLS_AHEAD * count)
+            self._ahead = self._engine.ahead(final, first, left[0], count, self._prefetch)
+            count = min(count, self._ahead)
             if not self._wait_for_room():
                 return False
             self._put(*self._engine.render(final, first, left[:count]))

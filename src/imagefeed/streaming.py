@@ -19,7 +19,6 @@ from imagefeed.engine import Engine
 from imagefeed.errors import DecodeError, SourceError, SpecError
 from imagefeed.group import Batch
 from imagefeed.loader_options import dtype_of
-from imagefeed.memory import available_cores
 from imagefeed.order import Portion
 from imagefeed.pipeline import Pipeline
 from imagefeed.run import Run
@@ -161,7 +160,7 @@ class StreamLoader:
         self._engine = Engine(
             self._window,
             pipeline,
-            threads=available_cores() if threads == "auto" else threads,
+            threads=threads,
             seed=seed,
             dtype=dtype_of(pipeline, dtype),
             layout=layout,
