@@ -134,7 +134,7 @@ def functions(found: Counts, least: float = 0.02) -> str:
 def short(name: str) -> str:
     """A function's name without its arguments and namespaces."""
     name = re.sub(r"\(anonymous namespace\)::|imagefeed::|\w*_kernels_impl::", "", name)
-    return re.sub(r"[(<].*", "", name).rpartition("::")[2] or name
+    return re.sub(r"[(<].*", "", name).rpartition("::")[2].split()[-1]
 
 
 def main() -> int:

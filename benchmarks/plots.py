@@ -16,7 +16,7 @@ from systems import system_named
 
 Result = dict[str, Any]
 OURS, OTHERS, ROOF = "#2b6cb0", "#9aa5b1", "#d8a657"
-LINE, LABELS, WIDTH = 26, 300, 720
+LINE, LABELS, WIDTH = 26, 220, 720
 STYLE = (
     "<style>text{font:13px sans-serif;fill:#24292f}"
     "@media (prefers-color-scheme:dark){text{fill:#d0d7de}}.head{font-weight:bold;font-size:15px}</style>"
@@ -39,14 +39,10 @@ def drawn(entries: Result, top: int = 0) -> str:
         ours = name.startswith("imagefeed")
         color = OURS if ours else ROOF if name == "roof" else OTHERS
         weight = ' font-weight="bold"' if ours else ""
-        parts.append(f'<text x="{LABELS}" y="{y + 16}" text-anchor="end"{weight}>{title(name)}</text>')
+        parts.append(f'<text x="{LABELS}" y="{y + 16}" text-anchor="end"{weight}>{system_named(name).label}</text>')
         parts.append(f'<rect x="{LABELS + 8}" y="{y + 3}" width="{width:.0f}" height="18" fill="{color}"/>')
         parts.append(f'<text x="{LABELS + 14 + width:.0f}" y="{y + 16}">{value:,.0f}</text>')
     return "".join(parts)
-
-
-def title(name: str) -> str:
-    return system_named(name).title.split(":")[0].replace("&", "&amp;")[:46]
 
 
 def element(inside: str, height: int, style: str) -> str:

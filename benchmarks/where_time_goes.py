@@ -1,8 +1,9 @@
-"""Where our time goes in one job, by library and by function: ``python benchmarks/where_time_goes.py JOB``.
+"""Where our time goes in one job: ``python benchmarks/where_time_goes.py JOB [--stages]``.
 
-Samples of the processor's clock, taken by Linux's ``perf`` while the worker runs the job as `run.py`
-does, after a warm-up, printed as Markdown for `profile.md`. libjpeg-turbo as Debian ships it names no
-functions, so it is one row.
+With ``--stages`` by the loader's own clocks: what a picture takes of one core in every stage. Else by library and by
+function: samples of the processor's clock, taken by Linux's ``perf`` while the worker runs the job as `run.py` does,
+after a warm-up. libjpeg-turbo as Debian ships it names no functions, so it is one row. Both are Markdown for
+`profile.md`; `instructions.py --functions` counts instructions.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from jobs import JOBS, job_named
-from render_tables import table
 from run import PHOTOS, WORK
 from scratch_files import prepare
+from systems import Task, system_named
+from table_cells import table
 
 HERE = Path(__file__).resolve().parent
 SAMPLES_A_SECOND = 999
@@ -54,15 +59,43 @@ def record(job_name: str, folder: Path, threads: int, seconds: float, recording:
     return json.loads(result.read_text())["rate"]
 
 
+def stages(job_name: str, system_name: str, folder: Path, threads: int, seconds: float) -> str:
+    """Microseconds of one core for a picture, by stage, after a warm-up."""
+    job, system = job_named(job_name), system_named(system_name)
+    with tempfile.TemporaryDirectory() as scratch:
+        task = Task(job=job, folder=folder, threads=threads, antialias=system.antialias, options=system.options,
+                    scratch=Path(scratch))  # fmt: skip
+        stream = getattr(import_module(f"systems.{system.module}"), job.work)(task)
+        run_for(stream, WARM_UP + 2 * seconds * bool(system.options))  # until a cache is full
+        before = stream.loader.report()
+        run_for(stream, seconds)
+        spent = stream.loader.report().since(before).microseconds
+    whole = sum(spent.values())
+    rows = [[name, f"{value:,.0f} µs", f"{value / whole:.0%}"] for name, value in spent.items()]
+    return table(("stage", "of a picture", "share"), rows)
+
+
+def run_for(stream: Iterator[object], seconds: float) -> None:
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        next(stream)
+
+
 def main() -> None:
-    names = [job.name for job in JOBS if job.measure == "rate"]
+    names = [job.name for job in JOBS if job.measure in ("rate", "cache")]
     parser = argparse.ArgumentParser(description="Where our time goes in one job, as Markdown.")
     parser.add_argument("job", choices=names)
     parser.add_argument("--threads", type=int, default=2, help="threads, and cores (2)")
     parser.add_argument("--seconds", type=float, default=8, help="how long to sample (8)")
     parser.add_argument("--photos", type=Path, default=PHOTOS, help="photographs of 500x375")
     parser.add_argument("--work", type=Path, default=WORK, help="where the scratch files are")
+    parser.add_argument("--stages", action="store_true", help="by the loader's own clocks")
+    parser.add_argument("--system", default="imagefeed", help="which of our rows, for --stages (imagefeed)")
     given = parser.parse_args()
+    if given.stages:
+        folder, _ = prepare(job_named(given.job).dataset, given.photos, given.work)
+        print(stages(given.job, given.system, folder, given.threads, given.seconds))
+        return
     if shutil.which("perf") is None:
         raise SystemExit("perf is not installed: apt-get install linux-perf (Debian), linux-tools-generic (Ubuntu)")
     folder, _ = prepare(job_named(given.job).dataset, given.photos, given.work)

@@ -25,7 +25,7 @@ from jobs import Job
 
 @dataclass(frozen=True, kw_only=True)
 class System:
-    """One row of the tables.
+    """One row of the tables. `label` is short, for plots, `title` says what was done.
 
     `module` is the file in this folder, `environment` the name that ``--python NAME=PATH`` gives
     an interpreter to, `package` what "import time" imports. `antialias` tells how it shrinks
@@ -33,6 +33,7 @@ class System:
     """
 
     name: str
+    label: str
     title: str
     module: str
     environment: str
@@ -88,6 +89,7 @@ CACHED_WORK = ("cached_crop", "multi_label")
 SYSTEMS: tuple[System, ...] = (
     System(
         name="imagefeed",
+        label="imagefeed",
         title="imagefeed (antialiased)",
         module="ours",
         environment="imagefeed",
@@ -97,6 +99,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="imagefeed-plain",
+        label="imagefeed, plain bilinear",
         title="imagefeed (plain bilinear)",
         module="ours",
         environment="imagefeed",
@@ -106,6 +109,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="imagefeed-ram",
+        label="imagefeed, in memory",
         title="imagefeed, cache in memory",
         module="ours",
         environment="imagefeed",
@@ -116,6 +120,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="imagefeed-raw",
+        label="imagefeed, levels",
         title="imagefeed, cache in a folder, levels",
         module="ours",
         environment="imagefeed",
@@ -126,6 +131,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="imagefeed-jpeg",
+        label="imagefeed, JPEG",
         title="imagefeed, cache in a folder, JPEG",
         module="ours",
         environment="imagefeed",
@@ -136,6 +142,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="roof",
+        label="roof",
         title="roof: libjpeg-turbo decoding alone (arrays: conversion to float32; PNG: zlib alone)",
         module="roof",
         environment="imagefeed",
@@ -145,6 +152,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="keras",
+        label="Keras ImageDataGenerator",
         title="Keras ImageDataGenerator",
         module="keras_generator",
         environment="tf",
@@ -154,6 +162,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="tfdata-layers",
+        label="tf.data, Keras layers",
         title="tf.data: image_dataset_from_directory, Keras layers",
         module="tfdata_layers",
         environment="tf",
@@ -163,6 +172,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="tfdata",
+        label="tf.data by hand",
         title="tf.data by hand: decode_and_crop_jpeg",
         module="tfdata",
         environment="tf",
@@ -173,6 +183,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="tfdata-cache",
+        label="tf.data, cache()",
         title="tf.data by hand, cache() in memory, bytes",
         module="tfdata",
         environment="tf",
@@ -183,6 +194,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="tfdata-cache-file",
+        label="tf.data, cache(file)",
         title="tf.data by hand, cache(file), bytes",
         module="tfdata",
         environment="tf",
@@ -193,6 +205,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="tfdata-fast",
+        label="tf.data by hand, fast DCT",
         title="tf.data by hand: decode_and_crop_jpeg, fast DCT",
         module="tfdata",
         environment="tf",
@@ -203,6 +216,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="tfdata-whole",
+        label="tf.data, decoded whole",
         title="tf.data by hand: decode_jpeg, then crop",
         module="tfdata",
         environment="tf",
@@ -213,6 +227,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="dali",
+        label="NVIDIA DALI",
         title="NVIDIA DALI on the CPU (antialiased, its default)",
         module="dali",
         environment="dali",
@@ -222,6 +237,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="dali-plain",
+        label="NVIDIA DALI, plain bilinear",
         title="NVIDIA DALI on the CPU (plain bilinear)",
         module="dali",
         environment="dali",
@@ -231,6 +247,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="dali-whole",
+        label="NVIDIA DALI, decoded whole",
         title="NVIDIA DALI on the CPU: decode, then crop",
         module="dali",
         environment="dali",
@@ -241,6 +258,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="albumentations",
+        label="PyTorch, Albumentations",
         title="PyTorch DataLoader, Albumentations",
         module="torch_albumentations",
         environment="torch",
@@ -250,6 +268,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="torchvision",
+        label="PyTorch, torchvision v2",
         title="PyTorch DataLoader, torchvision v2",
         module="torch_vision",
         environment="torchvision",
@@ -259,6 +278,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="grain",
+        label="Grain, Albumentations",
         title="Google Grain, Albumentations",
         module="grain_albumentations",
         environment="torch",
@@ -268,6 +288,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="hub",
+        label="Hugging Face, Albumentations",
         title="Hugging Face datasets, PyTorch DataLoader, Albumentations",
         module="hub_albumentations",
         environment="torch",
@@ -277,6 +298,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="ffcv",
+        label="FFCV",
         title="FFCV, its file of JPEGs of full size",
         module="ffcv_file",
         environment="ffcv",
@@ -287,6 +309,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="ffcv-raw",
+        label="FFCV, levels",
         title="FFCV, its file of levels, short side 256",
         module="ffcv_file",
         environment="ffcv",
@@ -297,6 +320,7 @@ SYSTEMS: tuple[System, ...] = (
     ),
     System(
         name="pillow",
+        label="Pillow, threads",
         title="Pillow and a thread pool: decode, then resize or crop",
         module="pillow",
         environment="imagefeed",

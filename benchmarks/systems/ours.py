@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,19 @@ def _loader(task: Task, source: Any, steps: list[Any]) -> feed.Loader:
     )
 
 
-def _endless(task: Task, source: Any, steps: list[Any]) -> Iterator[np.ndarray]:
-    loader = _loader(task, source, steps)
-    while True:
-        for images, _ in loader:
-            yield images
+class Endless(Iterator[np.ndarray]):
+    """The pictures of a loader, epoch after epoch."""
+
+    def __init__(self, loader: feed.Loader) -> None:
+        self.loader = loader
+        self.batches = chain.from_iterable(repeat(loader))
+
+    def __next__(self) -> np.ndarray:
+        return next(self.batches)[0]
+
+
+def _endless(task: Task, source: Any, steps: list[Any]) -> Endless:
+    return Endless(_loader(task, source, steps))
 
 
 def _moves(task: Task) -> list[Any]:
@@ -102,9 +111,8 @@ def arrays(task: Task) -> Iterator[np.ndarray]:
 def pairs(task: Task) -> Iterator[Pair]:
     source = feed.folder(task.folder / "images", labels=None, mask="../masks/{name}.png")
     loader = _loader(task, source, [feed.RandomCrop(task.job.size), feed.Rescale(1 / 255)])
-    while True:
-        for images, masks in loader:
-            yield Pair(images=images, masks=masks)
+    for images, masks in chain.from_iterable(repeat(loader)):
+        yield Pair(images=images, masks=masks)
 
 
 def multi_label(task: Task) -> Iterator[np.ndarray]:
