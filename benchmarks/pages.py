@@ -1,5 +1,6 @@
 """The figures of the pages that answer a question: ``python benchmarks/pages.py [PART...]`` writes
-results/pages.json; the parts are units, statistics and targets.
+results/pages.json; the parts are units, statistics, targets, multi_label,
+segmentation and studio.
 
 Real photographs and SqueezeNet's weights are found by IMAGEFEED_DATA (default: ../shared/data beside the checkout).
 Needs torch, h5py and scikit-learn. Nothing here is timed but in turns with what it is compared to.
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -29,7 +32,7 @@ ENDS = "_W:0", "_b:0"
 
 def main() -> None:
     """Measure the parts that are named, or all, and write them."""
-    parts = {"units": units, "statistics": statistics, "targets": targets}
+    parts = {one.__name__: one for one in (units, statistics, targets, multi_label, segmentation, studio)}
     found = json.loads(OUTPUT.read_text("utf-8")) if OUTPUT.exists() else {}
     for name in sys.argv[1:] or parts:
         found[name] = parts[name]()
@@ -155,6 +158,36 @@ def cost(rounds: int) -> float:
 
     turns = [(seconds(loaders[0]), seconds(loaders[1])) for _ in range(rounds)]
     return median(both / alone for alone, both in turns)
+
+
+def multi_label(epochs: int = 60) -> dict[str, Any]:
+    """What examples/multi_label.py says of COCO's photographs."""
+    folder = DATA / "coco_tiny"
+    files = (folder / "annotations" / "instances_train2017.json", folder / "train2017")
+    return example("multi_label", epochs, *files)
+
+
+def segmentation(epochs: int = 8) -> dict[str, Any]:
+    """What examples/segmentation.py says of CamVid's."""
+    return example("segmentation", epochs, DATA / "camvid" / "val", DATA / "camvid" / "valannot")
+
+
+def studio() -> dict[str, Any]:
+    """How soon the studio's page follows a slider."""
+    import studio_page  # needs playwright and Chromium
+
+    return studio_page.studio(DATA / "cats_dogs" / "validation")
+
+
+def example(name: str, epochs: int, *arguments: Path) -> dict[str, Any]:
+    """What an example prints at its end."""
+    command = [sys.executable, PROJECT / "examples" / f"{name}.py", *arguments, "--epochs", str(epochs)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"(\d+) pictures(?:, (\d+) classes)?: loss ([\d.]+) to ([\d.]+)", printed)
+    assert found is not None, printed
+    pictures, classes, first, last = found.groups()
+    result: dict[str, Any] = {"epochs": epochs, "pictures": int(pictures), "first": float(first), "last": float(last)}
+    return result | ({"classes": int(classes)} if classes else {})
 
 
 if __name__ == "__main__":

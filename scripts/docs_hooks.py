@@ -2,9 +2,9 @@
 
 A page says `{{ rate affine imagefeed }}`, `{{ ratio affine keras }}`, `{{ plot affine }}`, `{{ plots }}` or
 `{{ speed }}` of the main benchmarks; `{{ transforms }}` of that of every transform; `{{ percent units preset }}`,
-`{{ count units judged }}`, `{{ number targets cost }}` or `{{ tiny statistics error }}` of what benchmarks/pages.py
-measured; `{{ parity torch }}` for the largest difference in the table of parity; `{{ table inmodel }}` for
-results/inmodel.md. A name that is in no file ends the build.
+`{{ count units judged }}`, `{{ number targets cost }}`, `{{ round studio small_median }}` or
+`{{ tiny statistics error }}` of what benchmarks/pages.py measured; `{{ parity torch }}` for the largest difference in
+the table of parity; `{{ table inmodel }}` for results/inmodel.md. A name that is in no file ends the build.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def filled(markdown: str, results: dict[str, Any]) -> str:
         "parity": parity,
         "table": table,
     }
-    for name, form in (("percent", ".1%"), ("number", ".2f"), ("count", ",d"), ("tiny", ".0e")):
+    for name, form in (("percent", ".1%"), ("number", ".2f"), ("round", ".0f"), ("count", ",d"), ("tiny", ".0e")):
         makers[name] = partial(figure, form)
     makers |= {"scale": scale, "plan": plan, "example": example}
     return TOKEN.sub(lambda found: makers[found[1]](results, *found[2].split()), markdown)

@@ -3,10 +3,14 @@
 Pages are found, not listed: a new one is tested as soon as it is there. What a page takes for granted is in the folder
 where it runs: `photos`, `preprocess.safetensors`, `train.py` and the like (see `workplace`). A page says what more it
 needs by a comment: `<!-- data: camvid -->` is a set of real data, whose folder is then `data`.
+
+What people write today, with another library, stands in a block with a title, "with torchvision"; it is a program of
+its own, and runs where that library is installed.
 """
 
 import importlib.util
 import json
+import os
 import re
 import shlex
 import shutil
@@ -38,8 +42,16 @@ FRAMEWORKS = ("torch", "tensorflow", "jax", "keras", "pandas", "onnx", "ray")
 
 
 def blocks(page: str, language: str) -> list[str]:
+    """The code of a page that uses this package, in one language."""
     text = (PROJECT / page).read_text("utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    titled = '(?: title="with imagefeed")?'
+    return re.findall(rf"^```{language}{titled}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+
+
+def code_of_others(page: str) -> list[str]:
+    """The code of a page that is as people write it without this package."""
+    text = (PROJECT / page).read_text("utf-8")
+    return re.findall(r'^```python title="with (?!imagefeed").*?\n(.*?)^```', text, flags=re.DOTALL | re.MULTILINE)
 
 
 def having(language: str) -> list[str]:
@@ -114,6 +126,18 @@ def test_the_code_of_a_page_runs(page: str, workplace: Path, data: Any, capsys: 
         assert len(names["model"].history.history["val_loss"]) == 1
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if code_of_others(page)])
+def test_the_code_of_another_library_runs(page: str, workplace: Path) -> None:
+    for code in code_of_others(page):
+        for name in re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE):
+            if importlib.util.find_spec(name) is None:
+                pytest.skip(f"{name} is not installed")
+        environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "NO_ALBUMENTATIONS_UPDATE": "1"}
+        command = [sys.executable, "-c", code]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
+        assert ran.returncode == 0, ran.stderr[-2000:]
+
+
 def a_model() -> Any:
     """What the README trains, which is no part of it."""
     keras = pytest.importorskip("keras", reason="Keras is not installed")
@@ -133,7 +157,7 @@ def test_pages_are_found() -> None:
 def test_every_block_is_of_a_known_kind(page: str) -> None:
     """Code that is in no language that is tested here would be code that nobody runs."""
     fences = re.findall(r"^ *```(.*)$", (PROJECT / page).read_text("utf-8"), re.MULTILINE)
-    assert set(fences[::2]) <= LANGUAGES
+    assert {re.sub(' title="with .+"$', "", one) for one in fences[::2]} <= LANGUAGES
     assert set(fences[1::2]) <= {""}
     for block in blocks(page, "json"):
         json.loads(block)

@@ -19,6 +19,7 @@ from typing import Any, Literal, Union, cast, get_args, get_origin, get_type_hin
 from imagefeed import spec, transforms
 from imagefeed.errors import ImagefeedError
 from imagefeed.pipeline import Pipeline
+from imagefeed.statistics import Statistics
 from imagefeed.transforms import Transform
 
 Kind = Literal["range", "size", "number", "integer", "flag", "choice", "step", "steps", "value"]
@@ -79,7 +80,7 @@ def _entry(name: str) -> dict[str, Any] | None:
         "type": name,
         "group": cls.__module__.rpartition(".")[2],
         "role": start.role,
-        "doc": words,
+        "doc": words.replace("`", ""),
         "fields": [_field(cls, start, field, docs.get(field.name, "")) for field in _own_first(cls)],
         "starter": plain(start),
     }
@@ -157,8 +158,16 @@ def kind_of(hint: Any) -> tuple[Kind, tuple[Any, ...]]:
 
 
 def _field(cls: type[Transform], start: Transform, field: Field[Any], doc: str) -> dict[str, Any]:
-    kind, choices = kind_of(get_type_hints(cls)[field.name])
-    result: dict[str, Any] = {"name": field.name, "kind": kind, "doc": doc, "choices": list(choices)}
+    hint = get_type_hints(cls)[field.name]
+    kind, choices = kind_of(hint)
+    result: dict[str, Any] = {
+        "name": field.name,
+        "kind": kind,
+        "doc": doc.replace("`", ""),
+        "choices": list(choices),
+        "common": field.name not in cls.__annotations__,
+        "measured": Statistics in get_args(hint),
+    }
     if kind in ("range", "number", "integer"):
         value = getattr(start, field.name)
         limits = _limits(start, field.name, kind, value)

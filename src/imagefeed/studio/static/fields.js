@@ -104,15 +104,17 @@ const makers = {
 // The controls of a step. `change(step)` is called with a new step; `tools` makes steps within steps.
 export function controls(entry, step, change, tools) {
   let now = step;
-  const parts = [];
+  const own = [], common = [];
   for (const field of entry.fields) {
-    if (!(field.name in step)) continue;
+    if (!(field.name in step) || (field.kind === "value" && field.measured && step[field.name] === null)) continue;
     const set = (to) => { now = { ...now, [field.name]: to }; change(now); };
     const id = `field-${number++}`;
     const label = field.kind === "flag" ? [] : [element("span", { id }, words(field.name))];
     const hint = element("span", { className: "hint" }, field.doc);
-    parts.push(element("div", { className: "field", role: "group", "aria-label": words(field.name), title: field.doc },
+    (field.common ? common : own).push(element("div", { className: "field", role: "group", "aria-label": words(field.name) },
       ...label, ...makers[field.kind](field, step[field.name], set, tools), ...(field.doc ? [hint] : [])));
   }
-  return parts;
+  if (!common.length) return own;
+  const more = element("details", { className: "more" }, element("summary", {}, entry.fields.filter((one) => one.common && one.name in step).map((one) => words(one.name)).join(", ")), ...common);
+  return [...own, more];
 }

@@ -8,8 +8,7 @@ export const color = (k) => COLORS[((k % COLORS.length) + COLORS.length) % COLOR
 const bytes = COLORS.map((one) => [1, 3, 5].map((k) => parseInt(one.slice(k, k + 2), 16)));
 
 export function paint(canvas, cell) {
-  canvas.width = cell.width;
-  canvas.height = cell.height;
+  if (canvas.width !== cell.width || canvas.height !== cell.height) Object.assign(canvas, { width: cell.width, height: cell.height });
   canvas.getContext("2d").putImageData(cell.image, 0, 0);
 }
 
@@ -34,7 +33,9 @@ function mark(canvas, cell) {
     const name = cell.names[k] ?? "";
     context.strokeStyle = context.fillStyle = color([...name].reduce((sum, one) => sum + one.codePointAt(0), 0));
     context.strokeRect(left * scale, top * scale, (right - left) * scale, (bottom - top) * scale);
-    context.fillText(name, left * scale + 4, top * scale + 24);
+    context.strokeStyle = "#000c"; // so that a name can be read on any picture
+    context.strokeText(name, left * scale + 6, top * scale + 25);
+    context.fillText(name, left * scale + 6, top * scale + 25);
   });
   for (const [x, y] of cell.points) {
     context.beginPath();
@@ -47,9 +48,11 @@ function mark(canvas, cell) {
   }
 }
 
+export const hasMarks = (cell) => !cell.error && Boolean(cell.classes || cell.boxes.length || cell.points.length);
+
 // What is drawn over a picture: nothing, or one canvas.
 export function marksOver(cell) {
-  if (!cell.classes && !cell.boxes.length && !cell.points.length) return [];
+  if (!hasMarks(cell)) return [];
   const over = element("canvas", { className: "marks", "aria-hidden": "true" });
   mark(over, cell);
   return [over];
@@ -59,15 +62,29 @@ function cellOf(cell, name, show, choose) {
   if (cell.error) return element("div", { className: "cell" }, element("p", {}, cell.error));
   const label = `${name}, draw ${cell.epoch}: ${cell.words.join(", ") || "no label"}`;
   const canvas = element("canvas", { role: "img", "aria-label": label });
-  paint(canvas, cell);
-  const made = element("button", { className: "cell", "aria-label": label, title: label, onclick: () => choose(cell, name) }, canvas);
+  const made = element("button", { className: "cell", "aria-label": label, title: label, onclick: () => choose(made.cell, name) }, canvas);
   made.dataset.record = cell.record;
   made.dataset.epoch = cell.epoch;
-  if (show.targets) made.append(...marksOver(cell));
+  refresh(made, cell, show);
   return made;
 }
 
+// New pixels in a cell that stays where it is: much less for a browser to do than a new one.
+function refresh(made, cell, show) {
+  made.cell = cell;
+  paint(made.firstChild, cell);
+  made.querySelector(".marks")?.remove();
+  if (show.targets) made.append(...marksOver(cell));
+}
+
 export function showGrid(place, drawing, show, choose) {
+  const shape = JSON.stringify([show.original, drawing.names, drawing.cells.map((cell) => [cell.record, cell.epoch, cell.words, cell.error])]);
+  if (place.shape === shape) {
+    const drawn = drawing.cells.filter((cell) => !cell.error);
+    place.querySelectorAll("button.cell").forEach((made, k) => refresh(made, drawn[k], show));
+    return;
+  }
+  place.shape = shape;
   const rows = new Map();
   for (const cell of drawing.cells) {
     if (!rows.has(cell.record)) rows.set(cell.record, []);
@@ -112,8 +129,9 @@ function chart(title, found) {
 export function showMeasures(place, found) {
   const most = Math.max(...found.costs.map((one) => one.milliseconds), 0.001);
   const rows = found.costs.map((one) => element("tr", {}, element("td", {}, one.name),
-    element("td", { className: "number" }, `${one.milliseconds.toFixed(2)} ms`),
-    element("td", {}, element("meter", { min: 0, max: most, value: Math.max(0, one.milliseconds), "aria-label": one.name }))));
-  const times = element("div", {}, element("h2", {}, "Time for a picture, step by step"), element("table", {}, ...rows));
+    element("td", { className: "number" }, one.milliseconds < 0 ? `saves ${(-one.milliseconds).toFixed(2)} ms` : `${one.milliseconds.toFixed(2)} ms`),
+    element("td", {}, ...(one.milliseconds > 0 ? [element("meter", { min: 0, max: most, value: one.milliseconds, "aria-label": one.name })] : []))));
+  const why = found.costs.some((one) => one.milliseconds < 0) ? [element("p", { className: "hint" }, "A step saves time where less has to be decoded or sampled with it than without.")] : [];
+  const times = element("div", {}, element("h2", {}, "Time for a picture, step by step"), element("table", {}, ...rows), ...why);
   place.replaceChildren(element("div", { className: "charts" }, chart("Before units", found.before), chart("What the model gets", found.after), times));
 }

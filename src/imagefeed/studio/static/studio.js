@@ -2,7 +2,7 @@
 
 import { begin, download, draw, openFile, post, Impossible, Outdated } from "./api.js";
 import { controls, element } from "./fields.js";
-import { marksOver, paint, showGrid, showMeasures } from "./grid.js";
+import { hasMarks, marksOver, paint, showGrid, showMeasures } from "./grid.js";
 
 const at = (id) => document.getElementById(id);
 const entries = new Map();
@@ -50,6 +50,7 @@ async function drawOnce(quick) {
   try {
     drawing = await draw(work, quick, control.signal);
     showGrid(at("grid"), drawing, show, choose);
+    if (drawing.cells.some(hasMarks)) at("targets").parentElement.hidden = false;
     tell(null);
     const taken = performance.now() - start;
     if (!quick) slow = taken > SLOW;
