@@ -16,8 +16,10 @@ struct Region {
 
 // How the samples of a picture lie in memory. Eight-bit color is kept four bytes a pixel (the last one is
 // never looked at), so that one load fetches a pixel; `levels8` is 8-bit samples packed as they are stored, for work that
-// only moves whole pixels or replaces levels; everything else is planar float.
-enum class Samples { gray8, color8x4, planar_f32, levels8 };
+// only moves whole pixels or replaces levels; `fine16x4` is color that was shrunk for a bilinear warp, which alone reads it:
+// four 16-bit numbers a pixel, of which 128 are a level; everything else is planar float.
+enum class Samples { gray8, color8x4, fine16x4, planar_f32, levels8 };
+constexpr int kFineLevel = 128;
 
 // A picture, or the rectangle of it that has been decoded. Coordinates of the whole picture stay in use
 // everywhere: the first sample in memory is pixel (origin_x, origin_y) of a picture of width x height.

@@ -73,6 +73,7 @@ float sample(const Picture& in, int x, int y, int channel) {
         case Samples::gray8: return row[column];
         case Samples::color8x4: return row[4 * column + channel];
         case Samples::levels8: return row[in.channels * column + channel];
+        case Samples::fine16x4:
         case Samples::planar_f32: break;
     }
     return reinterpret_cast<const float*>(row + channel * in.plane_stride)[column];

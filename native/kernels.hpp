@@ -83,6 +83,7 @@ struct Kernels {
     void (*x4_to_planes)(const float* in, int count, Planes out);
     void (*u8x4_to_planes)(const std::uint8_t* in, int count, Planes out);
     void (*round_to_u8)(const float* in, int values, std::uint8_t* out);
+    void (*round_to_fine)(const float* in, int values, std::int16_t* out);  // of Samples::fine16x4
     void (*rgb_to_x4)(const std::uint8_t* in, int count, std::uint8_t* out);
 
     // Color, in place.

@@ -217,7 +217,7 @@ struct Stretch {
 };
 
 template <class Path>
-inline void find_places(const Picture& p, Path& path, int first, int count, Stretch& t) {
+inline void find_places(const Picture& p, Path& path, int first, int count, int pixel_bytes, Stretch& t) {
     for (int block = 0; block < count; block += kBlock) {
         path.begin_block(first + block);
         for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
@@ -225,26 +225,27 @@ inline void find_places(const Picture& p, Path& path, int first, int count, Stre
             const int at = block + lane;
             Vec::store(t.x + at, s.x), Vec::store(t.y + at, s.y);
             Vec::store(t.fx + at, s.fx), Vec::store(t.fy + at, s.fy);
-            Vec::store(t.offset + at, offset_in_memory(p, s.x, s.y, 4));
+            Vec::store(t.offset + at, offset_in_memory(p, s.x, s.y, pixel_bytes));
             t.held[at / Vec::lanes] = all_held(p, s);
         }
     }
 }
 
-template <Border B, Reach R>
+template <class Sample, Border B, Reach R>
 inline void color_at_border(const Picture& p, const Stretch& t, int at, const float* fill, float* out) {
     const Spot s = t.spot(at);
-    const Neighbours n = neighbours<B, R>(p, s, 4);
+    const Neighbours n = neighbours<B, R>(p, s, 4 * sizeof(Sample));
     std::int32_t left[Vec::lanes], right[Vec::lanes], top[Vec::lanes], bottom[Vec::lanes];
     Vec::store(left, n.left), Vec::store(right, n.right), Vec::store(top, n.top), Vec::store(bottom, n.bottom);
     const std::int32_t *const x = t.x + at, *const y = t.y + at;
     const float *const fx = t.fx + at, *const fy = t.fy + at;
     // What lies outside a constant border is one pixel, kept beside the picture.
-    std::uint8_t outside[4];
-    for (int c = 0; c < 4; ++c) outside[c] = static_cast<std::uint8_t>(fill[c]);
+    Sample outside[4];
+    for (int c = 0; c < 4; ++c) outside[c] = static_cast<Sample>(fill[c] * (sizeof(Sample) == 1 ? 1.0f : kFineLevel));
     for (int k = 0; k < Vec::lanes; ++k) {
         const std::uint8_t *const above = p.data + top[k], *const below = p.data + bottom[k];
-        const std::uint8_t *tl = above + left[k], *tr = above + right[k], *bl = below + left[k], *br = below + right[k];
+        const auto at = [](const std::uint8_t* pixel) { return reinterpret_cast<const Sample*>(pixel); };
+        const Sample *tl = at(above + left[k]), *tr = at(above + right[k]), *bl = at(below + left[k]), *br = at(below + right[k]);
         if constexpr (B == Border::constant) {
             const bool in_left = x[k] >= 0 && x[k] < p.width, in_right = x[k] >= -1 && x[k] < p.width - 1;
             const bool in_top = y[k] >= 0 && y[k] < p.height, in_bottom = y[k] >= -1 && y[k] < p.height - 1;
@@ -257,12 +258,12 @@ inline void color_at_border(const Picture& p, const Stretch& t, int at, const fl
     }
 }
 
-template <Border B, Reach R, class Path>
+template <class Sample, Border B, Reach R, class Path>
 void warp_row_color(const Picture& p, Path path, const float* fill, int count, Planes out) {
     Stretch t;
     for (int first = 0; first < count; first += kStretch) {
         const int stretch = count - first < kStretch ? count - first : kStretch;
-        find_places(p, path, first, stretch, t);
+        find_places(p, path, first, stretch, 4 * sizeof(Sample), t);
         for (int k = 0; k < stretch; k += kPrefetchStep) {
             if (!t.held[k / Vec::lanes]) continue;
             Vec::prefetch(p.data + t.offset[k]);
@@ -271,11 +272,15 @@ void warp_row_color(const Picture& p, Path path, const float* fill, int count, P
         for (int at = 0; at < stretch; at += Vec::lanes) {
             F r, g, b;
             if (t.held[at / Vec::lanes]) {
-                Vec::blend_held(p.data, t.offset + at, p.row_stride, t.fx + at, t.fy + at, r, g, b);
+                Vec::blend_held<Sample>(p.data, t.offset + at, p.row_stride, t.fx + at, t.fy + at, r, g, b);
             } else {
                 float pixels[4 * Vec::lanes];
-                color_at_border<B, R>(p, t, at, fill, pixels);
+                color_at_border<Sample, B, R>(p, t, at, fill, pixels);
                 Vec::load_x4(pixels, r, g, b);
+            }
+            if constexpr (sizeof(Sample) > 1) {
+                const F level = Vec::set(1.0f / kFineLevel);
+                r = Vec::mul(r, level), g = Vec::mul(g, level), b = Vec::mul(b, level);
             }
             Vec::store(plane(out, 0) + first + at, r);
             Vec::store(plane(out, 1) + first + at, g);
@@ -331,7 +336,8 @@ inline void nearest_at(const Picture& p, const Spot& s, const float* fill, int a
 
 template <Border B, Reach R, bool Bilinear, class Path>
 void warp_row(const Picture& p, Path path, const float* fill, int count, Planes out) {
-    if (Bilinear && p.samples == Samples::color8x4) return warp_row_color<B, R>(p, path, fill, count, out);
+    if (Bilinear && p.samples == Samples::color8x4) return warp_row_color<std::uint8_t, B, R>(p, path, fill, count, out);
+    if (Bilinear && p.samples == Samples::fine16x4) return warp_row_color<std::int16_t, B, R>(p, path, fill, count, out);
     for (int first = 0; first < count; first += kBlock) {
         path.begin_block(first);
         for (int lane = 0; lane < kBlock; lane += Vec::lanes) {
@@ -482,6 +488,14 @@ inline I to_level(F v) { return Vec::round_to_int(Vec::min(Vec::max(v, Vec::set(
 
 void round_to_u8(const float* in, int values, std::uint8_t* out) {
     for (int i = 0; i < values; i += Vec::lanes) Vec::store_u8(out + i, to_level(Vec::load(in + i)));
+}
+
+void round_to_fine(const float* in, int values, std::int16_t* out) {
+    const F most = Vec::set(255.0f * kFineLevel);
+    for (int i = 0; i < values; i += Vec::lanes) {
+        const F fine = Vec::mul(Vec::load(in + i), Vec::set(static_cast<float>(kFineLevel)));
+        Vec::store_i16(out + i, Vec::round_to_int(Vec::min(Vec::max(fine, Vec::set(0.0f)), most)));
+    }
 }
 
 void rgb_to_x4(const std::uint8_t* in, int count, std::uint8_t* out) {
@@ -708,6 +722,7 @@ constexpr Kernels make_table(const char* name) {
     k.x4_to_planes = x4_to_planes;
     k.u8x4_to_planes = u8x4_to_planes;
     k.round_to_u8 = round_to_u8;
+    k.round_to_fine = round_to_fine;
     k.rgb_to_x4 = rgb_to_x4;
     k.color_matrix = color_matrix;
     k.mix_rgb = mix_rgb;

@@ -45,6 +45,7 @@ void plain_row(const Picture& in, int y, Planes out) {
         case Samples::color8x4: return kernels().u8x4_to_planes(row, count, out);
         case Samples::gray8: return kernels().u8_to_f32(row, count, out.data);
         case Samples::levels8: return unpack(row, count, in.channels, out);
+        case Samples::fine16x4:
         case Samples::planar_f32:
             for (int c = 0; c < in.channels; ++c)
                 std::memcpy(out.channel(c), row + c * in.plane_stride, size(count) * sizeof(float));

@@ -42,40 +42,31 @@ Status shrink(const Picture& in, const Warp& warp, int width, int height, Sample
     if (Status status = SeparableRows::prepare(in, x, y, resize, memory.separable); !status.is_ok()) return status;
 
     const int columns = x.end - x.begin, lines = y.end - y.begin;
-    const auto padded = static_cast<std::size_t>(round_up(columns, kBlock));
+    const auto padded = static_cast<std::size_t>(round_up(columns, kBlock)), count = static_cast<std::size_t>(lines);
     out = in;
     out.width = width;
     out.height = height;
     out.held = {x.begin, y.begin, x.end, y.end};
-    const Kernels& k = kernels();
-    if (in.samples == Samples::planar_f32) {
-        SeparableRows rows(in, resize, memory.separable);
-        const std::size_t plane = checked_product(padded, static_cast<std::size_t>(lines));
-        auto* const memory_f32 = memory.shrunk.reserve<float>(checked_product(plane, static_cast<std::size_t>(in.channels)));
-        for (int line = 0; line < lines; ++line) rows.planes(line, {memory_f32 + static_cast<std::size_t>(line) * padded, static_cast<std::ptrdiff_t>(plane)});
-        out.data = reinterpret_cast<std::uint8_t*>(memory_f32);
-        out.row_stride = static_cast<std::ptrdiff_t>(padded * sizeof(float));
-        out.plane_stride = static_cast<std::ptrdiff_t>(plane * sizeof(float));
+    if (in.samples == Samples::color8x4) {
+        FixedRows rows(in, resize, memory.separable.x, memory.separable.y, memory.fixed);
+        auto* const pixels = memory.shrunk.reserve<std::int16_t>(checked_product(4 * padded, count));
+        for (int line = 0; line < lines; ++line)
+            kernels().round_to_fine(rows.interleaved(line), 4 * columns, pixels + static_cast<std::size_t>(line) * 4 * padded);
+        out.samples = Samples::fine16x4;
+        out.data = reinterpret_cast<std::uint8_t*>(pixels);
+        out.row_stride = static_cast<std::ptrdiff_t>(4 * padded * sizeof(std::int16_t));
+        out.plane_stride = 0;
         return Status::ok();
     }
-    const int samples = in.samples == Samples::gray8 ? 1 : 4;
-    const std::size_t pitch = padded * static_cast<std::size_t>(samples);
-    auto* const pixels = memory.shrunk.reserve<std::uint8_t>(checked_product(pitch, static_cast<std::size_t>(lines)));
-    if (samples == 4) {
-        FixedRows rows(in, resize, memory.separable.x, memory.separable.y, memory.fixed);
-        for (int line = 0; line < lines; ++line)
-            k.round_to_u8(rows.interleaved(line), 4 * columns, pixels + static_cast<std::size_t>(line) * pitch);
-    } else {
-        SeparableRows rows(in, resize, memory.separable);
-        std::vector<float> row(padded);
-        for (int line = 0; line < lines; ++line) {
-            rows.planes(line, {row.data(), static_cast<std::ptrdiff_t>(padded)});
-            k.round_to_u8(row.data(), columns, pixels + static_cast<std::size_t>(line) * pitch);
-        }
-    }
-    out.data = pixels;
-    out.row_stride = static_cast<std::ptrdiff_t>(pitch);
-    out.plane_stride = 0;
+    SeparableRows rows(in, resize, memory.separable);
+    const std::size_t plane = checked_product(padded, count);
+    auto* const values = memory.shrunk.reserve<float>(checked_product(plane, static_cast<std::size_t>(in.channels)));
+    for (int line = 0; line < lines; ++line)
+        rows.planes(line, {values + static_cast<std::size_t>(line) * padded, static_cast<std::ptrdiff_t>(plane)});
+    out.samples = Samples::planar_f32;
+    out.data = reinterpret_cast<std::uint8_t*>(values);
+    out.row_stride = static_cast<std::ptrdiff_t>(padded * sizeof(float));
+    out.plane_stride = static_cast<std::ptrdiff_t>(plane * sizeof(float));
     return Status::ok();
 }
 

@@ -58,18 +58,25 @@ struct Vec {
     static F gather_float(const std::uint8_t* base, I offset) {
         return _mm256_i32gather_ps(reinterpret_cast<const float*>(base), offset, 1);
     }
+    static F side_by_side(const std::uint8_t* pixels) {
+        return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(pixels))));
+    }
+    static F side_by_side(const std::int16_t* pixels) {
+        return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(pixels))));
+    }
     // Eight pixels, each between four neighbours that lie side by side at an offset and one row below.
+    template <class Sample>
     static void blend_held(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y,
                            F& r, F& g, F& b) {
         F two[4];
-        for (int k = 0; k < 4; ++k) two[k] = blend_two(data, offset + 2 * k, stride, x + 2 * k, y + 2 * k);
+        for (int k = 0; k < 4; ++k) two[k] = blend_two<Sample>(data, offset + 2 * k, stride, x + 2 * k, y + 2 * k);
         separate(two[0], two[1], two[2], two[3], r, g, b);
     }
+    template <class Sample>
     static F blend_two(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y) {
         const auto one = [=](int k) {  // left and right
             const auto row = [=](std::ptrdiff_t down) {
-                const auto* const at = reinterpret_cast<const __m128i*>(data + offset[k] + down);
-                return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(at)));
+                return side_by_side(reinterpret_cast<const Sample*>(data + offset[k] + down));
             };
             const F above = row(0), below = row(stride);
             return add(above, mul(set(y[k]), sub(below, above)));
@@ -79,19 +86,21 @@ struct Vec {
         const F share = _mm256_set_m128(_mm_set1_ps(x[1]), _mm_set1_ps(x[0]));
         return add(left, mul(share, sub(right, left)));
     }
-    // Four neighbours, each at an address of its own.
-    static void blend_pixels(const std::uint8_t* tl, const std::uint8_t* tr, const std::uint8_t* bl, const std::uint8_t* br, float x,
-                             float y, float* out) {
-        blend(two_pixels(tl, tr), two_pixels(bl, br), x, y, out);
-    }
-    static __m128i two_pixels(const std::uint8_t* left, const std::uint8_t* right) {
+    static __m256 two_pixels(const std::uint8_t* left, const std::uint8_t* right) {
         std::int32_t l, r;
         std::memcpy(&l, left, 4);
         std::memcpy(&r, right, 4);
-        return _mm_insert_epi32(_mm_cvtsi32_si128(l), r, 1);
+        return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_insert_epi32(_mm_cvtsi32_si128(l), r, 1)));
     }
-    static void blend(__m128i top, __m128i bottom, float x, float y, float* out) {
-        const __m256 above = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(top)), below = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bottom));
+    static __m256 two_pixels(const std::int16_t* left, const std::int16_t* right) {
+        const __m128i first = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(left));
+        const __m128i second = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(right));
+        return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_unpacklo_epi64(first, second)));
+    }
+    // Four neighbours, each at an address of its own.
+    template <class Sample>
+    static void blend_pixels(const Sample* tl, const Sample* tr, const Sample* bl, const Sample* br, float x, float y, float* out) {
+        const __m256 above = two_pixels(tl, tr), below = two_pixels(bl, br);
         const __m256 both = _mm256_add_ps(above, _mm256_mul_ps(_mm256_set1_ps(y), _mm256_sub_ps(below, above)));
         const __m128 left = _mm256_castps256_ps128(both), right = _mm256_extractf128_ps(both, 1);
         _mm_storeu_ps(out, _mm_add_ps(left, _mm_mul_ps(_mm_set1_ps(x), _mm_sub_ps(right, left))));
@@ -107,6 +116,10 @@ struct Vec {
     static void store_u8(std::uint8_t* p, I v) {
         const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
         _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(words, words));
+    }
+    static void store_i16(std::int16_t* p, I v) {
+        const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(p), words);
     }
     static void store_half(std::uint16_t* p, F v) {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));

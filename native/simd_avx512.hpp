@@ -53,40 +53,53 @@ struct Vec {
 
     static I gather(const std::uint8_t* base, I offset) { return _mm512_i32gather_epi32(offset, base, 1); }
     static F gather_float(const std::uint8_t* base, I offset) { return _mm512_i32gather_ps(offset, base, 1); }
-    // Four neighbours, each at an address of its own.
-    static void blend_pixels(const std::uint8_t* tl, const std::uint8_t* tr, const std::uint8_t* bl, const std::uint8_t* br, float x,
-                             float y, float* out) {
-        blend(two_pixels(tl, tr), two_pixels(bl, br), x, y, out);
-    }
-    static __m128i two_pixels(const std::uint8_t* left, const std::uint8_t* right) {
+    static __m256 two_pixels(const std::uint8_t* left, const std::uint8_t* right) {
         std::int32_t l, r;
         std::memcpy(&l, left, 4);
         std::memcpy(&r, right, 4);
-        return _mm_insert_epi32(_mm_cvtsi32_si128(l), r, 1);
+        return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_insert_epi32(_mm_cvtsi32_si128(l), r, 1)));
     }
-    static void blend(__m128i top, __m128i bottom, float x, float y, float* out) {
-        const __m256 above = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(top)), below = _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bottom));
+    static __m256 two_pixels(const std::int16_t* left, const std::int16_t* right) {
+        const __m128i first = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(left));
+        const __m128i second = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(right));
+        return _mm256_cvtepi32_ps(_mm256_cvtepi16_epi32(_mm_unpacklo_epi64(first, second)));
+    }
+    // Four neighbours, each at an address of its own.
+    template <class Sample>
+    static void blend_pixels(const Sample* tl, const Sample* tr, const Sample* bl, const Sample* br, float x, float y, float* out) {
+        const __m256 above = two_pixels(tl, tr), below = two_pixels(bl, br);
         const __m256 both = _mm256_add_ps(above, _mm256_mul_ps(_mm256_set1_ps(y), _mm256_sub_ps(below, above)));
         const __m128 left = _mm256_castps256_ps128(both), right = _mm256_extractf128_ps(both, 1);
         _mm_storeu_ps(out, _mm_add_ps(left, _mm_mul_ps(_mm_set1_ps(x), _mm_sub_ps(right, left))));
     }
+    // Two pixels, and two more.
+    static F side_by_side(const std::uint8_t* first, const std::uint8_t* second) {
+        const __m128d two = _mm_castsi128_pd(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(first)));
+        const __m128d all = _mm_loadh_pd(two, reinterpret_cast<const double*>(second));
+        return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_castpd_si128(all)));
+    }
+    static F side_by_side(const std::int16_t* first, const std::int16_t* second) {
+        const __m256i two = _mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(first)));
+        const __m256i all = _mm256_inserti128_si256(two, _mm_loadu_si128(reinterpret_cast<const __m128i*>(second)), 1);
+        return _mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(all));
+    }
     // Sixteen pixels, each between four neighbours that lie side by side at an offset and one row below.
+    template <class Sample>
     static void blend_held(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y,
                            F& r, F& g, F& b) {
         F four[4];
-        for (int k = 0; k < 4; ++k) four[k] = blend_four(data, offset + 4 * k, stride, x + 4 * k, y + 4 * k);
+        for (int k = 0; k < 4; ++k) four[k] = blend_four<Sample>(data, offset + 4 * k, stride, x + 4 * k, y + 4 * k);
         separate(four[0], four[1], four[2], four[3], r, g, b);
     }
+    template <class Sample>
     static F blend_four(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y) {
         const __m512i halves = _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1);
         const __m512i quarters = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
         // Left and right of a pixel, then those of the next.
         const auto two = [=](int k) {
             const auto row = [=](std::ptrdiff_t down) {
-                const auto at = [=](int i) { return reinterpret_cast<const __m128i*>(data + offset[i] + down); };
-                const __m128d first = _mm_castsi128_pd(_mm_loadl_epi64(at(k)));
-                const __m128d both = _mm_loadh_pd(first, reinterpret_cast<const double*>(at(k + 1)));
-                return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_castpd_si128(both)));
+                const auto at = [=](int i) { return reinterpret_cast<const Sample*>(data + offset[i] + down); };
+                return side_by_side(at(k), at(k + 1));
             };
             const F above = row(0), below = row(stride);
             const F share = _mm512_permutexvar_ps(halves, _mm512_castps128_ps512(_mm_castpd_ps(_mm_load_sd(reinterpret_cast<const double*>(y + k)))));
@@ -107,6 +120,9 @@ struct Vec {
 
     static void store_u8(std::uint8_t* p, I v) {
         _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
+    }
+    static void store_i16(std::int16_t* p, I v) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(v));
     }
     static void store_half(std::uint16_t* p, F v) {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));

@@ -60,18 +60,20 @@ struct Vec {
         return v;
     }
     // A pixel between four neighbours that lie side by side at an offset and one row below.
+    template <class Sample>
     static void blend_held(const std::uint8_t* data, const std::int32_t* offset, std::ptrdiff_t stride, const float* x, const float* y,
                            F& r, F& g, F& b) {
-        const std::uint8_t *const top = data + *offset, *const bottom = top + stride;
+        const auto* const top = reinterpret_cast<const Sample*>(data + *offset);
+        const auto* const bottom = reinterpret_cast<const Sample*>(data + *offset + stride);
         float pixel[4];
         blend_pixels(top, top + 4, bottom, bottom + 4, *x, *y, pixel);
         load_x4(pixel, r, g, b);
     }
     // Four neighbours, each at an address of its own.
-    static void blend_pixels(const std::uint8_t* tl, const std::uint8_t* tr, const std::uint8_t* bl, const std::uint8_t* br, float x,
-                             float y, float* out) {
+    template <class Sample>
+    static void blend_pixels(const Sample* tl, const Sample* tr, const Sample* bl, const Sample* br, float x, float y, float* out) {
         for (int c = 0; c < 4; ++c) {
-            const float a = tl[c], b = tr[c];
+            const auto a = static_cast<float>(tl[c]), b = static_cast<float>(tr[c]);
             const float left = a + y * (static_cast<float>(bl[c]) - a), right = b + y * (static_cast<float>(br[c]) - b);
             out[c] = left + x * (right - left);
         }
@@ -90,6 +92,7 @@ struct Vec {
     }
 
     static void store_u8(std::uint8_t* p, I v) { *p = static_cast<std::uint8_t>(v); }
+    static void store_i16(std::int16_t* p, I v) { *p = static_cast<std::int16_t>(v); }
     static void store_half(std::uint16_t* p, F v) { *p = to_half(v); }
     static void store_half(BFloat16* p, F v) { *p = to_bfloat16(v); }
     static void store_rgb(float* p, F r, F g, F b) { p[0] = r, p[1] = g, p[2] = b; }

@@ -69,6 +69,10 @@ def cases() -> dict[str, feed.Pipeline]:
     for method in ("zca", "pca"):
         fitted = feed.Statistics.fit(small, feed.Pipeline([]), whiten=method)
         found[f"Whiten, {method}"] = feed.Pipeline([feed.Resize((6, 7)), feed.Whiten(fitted)])
+    # What a turn that shrinks reads is not rounded, or the last step would show it.
+    found["Rotate, shrink, brighten"] = feed.Pipeline(
+        [feed.Resize((24, 30)), feed.Rotate(degrees=(-20, 20)), feed.Brightness(factor=(1.5, 1.5))]
+    )
     found["all of it"] = feed.Pipeline(
         [
             feed.RandomResizedCrop((24, 30)),
@@ -92,6 +96,10 @@ QUICK = (
     "SaltAndPepper(",
     "RandomErasing(",
     "all of",
+    "Rotate, ",
+    "Equalize(",
+    "AutoContrast(",
+    "Clahe(",
 )
 
 

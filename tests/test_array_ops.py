@@ -164,11 +164,11 @@ def test_a_turned_warp_that_shrinks_reads_a_smaller_picture() -> None:
     assert abs(ours - warped(image, m, (40, 30))).max() > 50
 
 
-def test_the_smaller_picture_is_rounded_only_where_the_source_is() -> None:
+def test_the_smaller_picture_is_not_rounded() -> None:
     m = np.array([[2.0, 0.1, 0.0], [-0.1, 2.0, 0.0], [0, 0, 1]])
     image = noise(80, 60)
-    rounded, exact = (warped(picture, m, (30, 30), antialias=True) for picture in (image, image.astype(float)))
-    assert 0.05 < abs(rounded - exact).max() <= 0.5 + 1e-9
+    levels, floats = (warped(picture, m, (30, 30), antialias=True) for picture in (image, image.astype(float)))
+    np.testing.assert_array_equal(levels, floats)
 
 
 def test_only_the_axis_that_shrinks_is_made_smaller() -> None:

@@ -23,9 +23,9 @@ BACKENDS = {
 }
 SLOW = ("jax", "keras-jax")  # of these a part is measured, unless the table is to be written
 WRITES = bool(os.environ.get("IMAGEFEED_PARITY"))
-# In levels. Random ops, and what holds a whole level in between, may round one the other way.
+# In levels. What holds a whole level in between may round one the other way.
 EXACT, RANDOM, RANDOM_MEAN = 0.02, 1.0, 0.05
-EXACT_CASES = ("preset ", "Resize, ", "Resize(", "CenterCrop(", "Normalize", "Rescale(", "Whiten, ")
+EXACT_CASES = ("preset ", "Resize, ", "Resize(", "CenterCrop(", "Normalize", "Rescale(", "Whiten, ", "Rotate", "all of")
 REFUSED = ("no model can do this", "in a model a batch has one size", "deterministic pipelines only")
 
 

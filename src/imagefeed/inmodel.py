@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.array_ops import Route, apply, dims, route, row_of
-from imagefeed.effects import Blend, Histogram, Jpeg, LocalHistogram
+from imagefeed.effects import Blend, Jpeg
 from imagefeed.errors import PlanError, SpecError
 from imagefeed.footprint import aligned
 from imagefeed.ops import Normalize, Op, Whiten
@@ -34,8 +34,6 @@ UNITS = (Normalize, Whiten)
 
 LOADER_ONLY: dict[type, str] = {
     Blend: "chains of ops that are blended differ from picture to picture",
-    Histogram: "the levels of a whole picture are counted",
-    LocalHistogram: "the levels of each part of a picture are counted",
     Jpeg: "pictures are made into files and back",
 }
 """The ops that no framework does, and why."""

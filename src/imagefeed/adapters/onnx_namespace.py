@@ -319,6 +319,17 @@ class OnnxNamespace:
         axes = self._graph.constant([axis], np.int64)
         return self._graph.add("ReduceSum", [array, axes], array.dtype, shape, keepdims=int(keepdims))
 
+    def max(self, array: Tensor, axis: int) -> Tensor:
+        return self._least_or_most("ReduceMax", array, axis)
+
+    def min(self, array: Tensor, axis: int) -> Tensor:
+        return self._least_or_most("ReduceMin", array, axis)
+
+    def _least_or_most(self, operator: str, array: Tensor, axis: int) -> Tensor:
+        axis = axis % array.ndim
+        shape = [n for k, n in enumerate(array.shape) if k != axis]
+        return self._graph.add(operator, [array], array.dtype, shape, axes=[axis], keepdims=0)
+
     def full_like(self, array: Tensor, value: Any) -> Tensor:
         return self.zeros_like(array) + value
 

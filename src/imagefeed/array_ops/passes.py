@@ -54,7 +54,7 @@ def apply(one: Pass, way: Route | None, images: Array, xp: Namespace, *, dtype: 
         (n, height, width, channels) in `dtype`, not rounded.
     """
     if one.warp is not None and way is not None:
-        images = warp(images, one.warp, way, xp, dtype=dtype, eight_bit=images.dtype == xp.uint8)
+        images = warp(images, one.warp, way, xp, dtype=dtype)
     images = xp.astype(images, dtype)
     for op in one.ops:
         images = pointwise(images, op, xp)

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.array_ops.base import dims, namespace_of
-from imagefeed.array_ops.levels import to_levels
 from imagefeed.array_ops.places import FARTHEST, map_points, sample_bilinear, sample_nearest, take_axis
 from imagefeed.array_ops.separable import axis_weights, copies_needed, resample, resample_clipped
 from imagefeed.footprint import SUPPORT, aligned, shrink
@@ -112,7 +111,7 @@ def _smaller(matrix: Array, size: Array, height: Any, width: Any, xp: Namespace)
     return sides[0], sides[1]
 
 
-def warp(images: Array, op: Warp, way: Route, xp: Namespace, *, dtype: Any, eight_bit: bool) -> Array:
+def warp(images: Array, op: Warp, way: Route, xp: Namespace, *, dtype: Any) -> Array:
     """The warp of pictures.
 
     Args:
@@ -121,14 +120,13 @@ def warp(images: Array, op: Warp, way: Route, xp: Namespace, *, dtype: Any, eigh
         way: What `route` gave for such a warp.
         xp: The array API namespace of the pictures.
         dtype: The float dtype to compute in, and of the result.
-        eight_bit: Whether the pictures hold levels, so that a smaller picture of them does too.
     """
     values = xp.astype(images, dtype)
     if op.interpolation in (None, "nearest"):
         return _nearest(values, op, way, xp)
     if way.aligned is True:
         return _upright(values, op, way, xp)
-    turned = _turned(values, op, way, xp, eight_bit=eight_bit)
+    turned = _turned(values, op, way, xp)
     if way.aligned is False:
         return turned
     known = namespace_of(op.matrix, xp)
@@ -193,24 +191,21 @@ def _upright(images: Array, op: Warp, way: Route, xp: Namespace) -> Array:
     return xp.where(first, columns, rows)
 
 
-def _turned(images: Array, op: Warp, way: Route, xp: Namespace, *, eight_bit: bool) -> Array:
+def _turned(images: Array, op: Warp, way: Route, xp: Namespace) -> Array:
     size = _target(images, way, xp)
     known, matrix, sizes = namespace_of(op.matrix, xp), op.matrix, None
     if way.smaller is not None:
-        images, matrix, sizes = _shrunk(images, op, size, way.smaller, xp, eight_bit=eight_bit)
+        images, matrix, sizes = _shrunk(images, op, size, way.smaller, xp)
     x, y = map_points(matrix, size, 0.5, known)
     return sample_bilinear(images, x, y, op.border, op.fill, xp, sizes)
 
 
 def _shrunk(
-    images: Array, op: Warp, size: tuple[Any, Any], bound: Bound, xp: Namespace, *, eight_bit: bool
+    images: Array, op: Warp, size: tuple[Any, Any], bound: Bound, xp: Namespace
 ) -> tuple[Array, Array, tuple[Array, Array]]:
-    """The pictures at about the resolution that their warps need, the matrices for that, and their sizes.
-
-    They are 8-bit where the source is, if that is gray or color: so the native core holds such pictures.
-    """
+    """The pictures at about the resolution that their warps need, the matrices for that, and their sizes."""
     known, m = namespace_of(op.matrix, xp), op.matrix
-    _, full_height, full_width, channels = dims(images, xp)
+    _, full_height, full_width, _ = dims(images, xp)
     full = [known.asarray(n, dtype=m.dtype) for n in (full_height, full_width)]
     height, width = _smaller(m, _pair(size, m.dtype, known), full[0], full[1], known)
     if bound == "input":
@@ -235,8 +230,6 @@ def _shrunk(
         )
     )
     small = resample(images, y, x, 0.0, xp)
-    if eight_bit and channels in (1, 3):
-        small = xp.astype(to_levels(small, xp), images.dtype)
     scale = known.stack([width / full[1], height / full[0], known.ones_like(width)], axis=-1)
     bottom, right = (xp.asarray(known.astype(n, known.int64))[:, None, None] for n in (height, width))
     return small, m * scale[:, :, None], (bottom, right)
