@@ -43,13 +43,15 @@ struct PyJob {
         return job->wait(std::chrono::milliseconds(milliseconds));
     }
 
-    std::vector<FaultOf> faults() const {
+    // Of the pictures themselves, or of part 1, 2, ... of what was rendered beside them.
+    std::vector<FaultOf> faults(std::size_t part) const {
         std::vector<FaultOf> out;
         const auto* const render = dynamic_cast<const RenderJob*>(job.get());
         if (render == nullptr) return out;
-        for (std::size_t i = 0; i < render->statuses().size(); ++i) {
-            const Status& status = render->statuses()[i];
-            if (!status.is_ok()) out.emplace_back(i, static_cast<int>(status.fault), status.message);
+        if (part >= render->parts().size()) throw nb::index_error("there is no such part");
+        const std::vector<Status>& statuses = render->parts()[part].statuses();
+        for (std::size_t i = 0; i < statuses.size(); ++i) {
+            if (!statuses[i].is_ok()) out.emplace_back(i, static_cast<int>(statuses[i].fault), statuses[i].message);
         }
         return out;
     }
@@ -84,9 +86,24 @@ public:
         return submit(std::make_shared<FetchJob>(group.group, std::move(files), most_pixels, clock_), {nb::borrow(records)});
     }
 
-    // Into the rows of one batch array.
-    PyJob render(nb::handle records, nb::handle program, std::size_t first, Output out) {
-        const StoreSpec& spec = nb::cast<PyProgram&>(program).program->final_store();
+    // Into the rows of one batch array. `beside` are other (records, program, out): what goes with each picture.
+    PyJob render(nb::handle records, nb::handle program, std::size_t first, nb::handle out, nb::list beside) {
+        return render_parts(records, program, first, out, beside, batch_slots);
+    }
+
+    // Into one array each, or none where None stands; for pictures of several sizes, and parts of pictures.
+    PyJob render_each(nb::handle records, nb::handle program, nb::list outs, nb::list beside) {
+        return render_parts(records, program, 0, outs, beside, each_slots);
+    }
+
+private:
+    // What arrays belong to must be held for as long as their slots are.
+    using Slots = std::vector<Slot> (*)(nb::handle out, const StoreSpec& spec, std::vector<nb::object>& keep);
+
+    static std::vector<Slot> batch_slots(nb::handle array, const StoreSpec& spec, std::vector<nb::object>& keep) {
+        Output out;
+        // No conversion: what was rendered into a copy would be lost.
+        if (!nb::try_cast(array, out, false)) throw nb::type_error("a batch is a contiguous array of four axes");
         const bool planes = spec.layout == Layout::nchw;
         const std::size_t bytes = check_dtype(spec.dtype, out.dtype());
         const auto height = static_cast<int>(out.shape(planes ? 2 : 1)), width = static_cast<int>(out.shape(planes ? 3 : 2));
@@ -95,15 +112,13 @@ public:
         std::vector<Slot> slots(out.shape(0));
         for (std::size_t i = 0; i < slots.size(); ++i)
             slots[i] = {static_cast<std::uint8_t*>(out.data()) + i * record_bytes, height, width, channels};
-        return render_slots(records, program, first, std::move(slots), {nb::cast(out)});
+        keep.push_back(nb::borrow(array));
+        return slots;
     }
 
-    // Into one array each, or none where None stands; for pictures of several sizes, and parts of pictures.
-    PyJob render_each(nb::handle records, nb::handle program, nb::list outs) {
-        const StoreSpec& spec = nb::cast<PyProgram&>(program).program->final_store();
+    static std::vector<Slot> each_slots(nb::handle outs, const StoreSpec& spec, std::vector<nb::object>& keep) {
         std::vector<Slot> slots;
-        std::vector<nb::object> keep;
-        for (nb::handle array : outs) {
+        for (nb::handle array : nb::cast<nb::list>(outs)) {
             if (array.is_none()) {
                 slots.emplace_back();
                 continue;
@@ -118,10 +133,9 @@ public:
                              static_cast<std::size_t>(out.stride(0)) * bytes});
             keep.push_back(nb::cast(out));
         }
-        return render_slots(records, program, 0, std::move(slots), std::move(keep));
+        return slots;
     }
 
-private:
     static unsigned check(unsigned threads) {
         if (threads < 1 || threads > 1024) throw nb::value_error("1 to 1024 threads expected");
         return threads;
@@ -135,9 +149,22 @@ private:
         return given.bits / 8;
     }
 
-    PyJob render_slots(nb::handle records, nb::handle program, std::size_t first, std::vector<Slot> slots, std::vector<nb::object> keep) {
+    PyJob render_parts(nb::handle records, nb::handle program, std::size_t first, nb::handle out, nb::list beside, Slots slots_of) {
+        std::vector<RenderPart> parts;
+        std::vector<nb::object> keep;
+        parts.push_back(part(records, program, first, out, slots_of, keep));
+        for (nb::handle one : beside) {
+            const auto [its_records, its_program, its_out] = nb::cast<std::tuple<nb::object, nb::object, nb::object>>(one);
+            parts.push_back(part(its_records, its_program, first, its_out, slots_of, keep));
+            if (parts.back().count() != parts.front().count()) throw nb::value_error("something for every picture is expected");
+        }
+        return submit(std::make_shared<RenderJob>(std::move(parts), clock_), std::move(keep));
+    }
+
+    static RenderPart part(nb::handle records, nb::handle program, std::size_t first, nb::handle out, Slots slots_of, std::vector<nb::object>& keep) {
         auto& group = nb::cast<PyRecords&>(records);
         auto& plan = nb::cast<PyProgram&>(program);
+        std::vector<Slot> slots = slots_of(out, plan.program->final_store(), keep);
         const std::size_t count = group.group->records.size();
         if (plan.rows != count || first > count || slots.size() > count - first) throw nb::value_error("records, program and output do not match");
         if (plan.program->passes.empty()) throw nb::value_error("a program has at least one pass");
@@ -145,7 +172,7 @@ private:
             if (slot.channels > kMaxChannels) throw nb::value_error("at most 32 channels");
         keep.push_back(nb::borrow(records));
         keep.push_back(nb::borrow(program));
-        return submit(std::make_shared<RenderJob>(group.group, plan.program, first, std::move(slots), clock_), std::move(keep));
+        return {group.group, plan.program, first, std::move(slots)};
     }
 
     PyJob submit(std::shared_ptr<Job> job, std::vector<nb::object> keep) {
@@ -189,7 +216,7 @@ void bind_jobs(nb::module_& m) {
     nb::class_<PyJob>(m, "Job")
         .def("wait", &PyJob::wait, "milliseconds"_a)
         .def("cancel", [](PyJob& self) { self.job->cancel(); })
-        .def("faults", &PyJob::faults);
+        .def("faults", &PyJob::faults, "part"_a = 0);
 
     nb::class_<PyPool>(m, "Pool")
         .def(nb::init<unsigned>(), "threads"_a)
@@ -198,8 +225,8 @@ void bind_jobs(nb::module_& m) {
         .def("limit_memory", &PyPool::limit_memory, "most"_a)
         .def("times", &PyPool::times)
         .def("fetch", &PyPool::fetch, "records"_a, "files"_a, "most_pixels"_a)
-        .def("render", &PyPool::render, "records"_a, "program"_a, "first"_a, "out"_a.noconvert())  // what was rendered into a copy would be lost
-        .def("render_each", &PyPool::render_each, "records"_a, "program"_a, "outs"_a);
+        .def("render", &PyPool::render, "records"_a, "program"_a, "first"_a, "out"_a, "beside"_a = nb::list())
+        .def("render_each", &PyPool::render_each, "records"_a, "program"_a, "outs"_a, "beside"_a = nb::list());
 
     nb::class_<PyRecycler>(m, "Recycler")
         .def(nb::init<std::size_t>(), "most_idle"_a)

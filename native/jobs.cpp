@@ -56,10 +56,9 @@ void FetchJob::run(std::size_t i, Renderer& renderer) noexcept {
     clock_->read.fetch_add(nanoseconds_since(begin), std::memory_order_relaxed);
 }
 
-RenderJob::RenderJob(std::shared_ptr<RecordGroup> group, std::shared_ptr<const Program> program, std::size_t first,
-                     std::vector<Slot> slots, std::shared_ptr<StageClock> clock)
-    : Job(slots.size()), group_(std::move(group)), program_(std::move(program)), first_(first), slots_(std::move(slots)),
-      statuses_(slots_.size()), clock_(std::move(clock)) {
+RenderPart::RenderPart(std::shared_ptr<RecordGroup> group, std::shared_ptr<const Program> program, std::size_t first,
+                       std::vector<Slot> slots)
+    : group_(std::move(group)), program_(std::move(program)), first_(first), slots_(std::move(slots)), statuses_(slots_.size()) {
     if (program_->whiten.analysis == nullptr) return;
     groups_ = std::vector<Group>((slots_.size() + kWhitenedTogether - 1) / kWhitenedTogether);
     for (std::size_t g = 0; g < groups_.size(); ++g) {
@@ -69,7 +68,7 @@ RenderJob::RenderJob(std::shared_ptr<RecordGroup> group, std::shared_ptr<const P
     }
 }
 
-Status RenderJob::render(std::size_t i, Renderer& renderer) {
+Status RenderPart::render(std::size_t i, Renderer& renderer) {
     if (slots_[i].data == nullptr) return Status::ok();  // nobody wants it
     const Record& record = group_->records[first_ + i];
     if (groups_.empty()) return renderer.render(record, *program_, first_ + i, slots_[i]);
@@ -88,7 +87,7 @@ Status RenderJob::render(std::size_t i, Renderer& renderer) {
     return status;
 }
 
-void RenderJob::whiten(std::size_t group, Renderer& renderer) {
+void RenderPart::whiten(std::size_t group, Renderer& renderer) {
     const std::size_t first = group * kWhitenedTogether, count = std::min(kWhitenedTogether, slots_.size() - first);
     for (std::size_t i = first; i < first + count; ++i) {
         if (statuses_[i].fault == Fault::plan) return;  // a plan that does not fit one picture is an error for all
@@ -101,14 +100,24 @@ void RenderJob::whiten(std::size_t group, Renderer& renderer) {
     groups_[group].rows.reset();
 }
 
-void RenderJob::run(std::size_t i, Renderer& renderer) noexcept {
-    const auto begin = Clock::now();
-    renderer.decode_nanoseconds = 0;
+void RenderPart::run(std::size_t i, Renderer& renderer) noexcept {
     statuses_[i] = guarded([&] { return render(i, renderer); });
     if (!groups_.empty() && groups_[i / kWhitenedTogether].left.fetch_sub(1, std::memory_order_acq_rel) == 1) whiten(i / kWhitenedTogether, renderer);
-    const std::int64_t total = nanoseconds_since(begin), decode = renderer.decode_nanoseconds;
+}
+
+RenderJob::RenderJob(std::vector<RenderPart> parts, std::shared_ptr<StageClock> clock)
+    : Job(parts.front().count()), parts_(std::move(parts)), clock_(std::move(clock)) {}
+
+void RenderJob::run(std::size_t i, Renderer& renderer) noexcept {
+    const auto begin = Clock::now();
+    std::int64_t decode = 0;
+    for (RenderPart& part : parts_) {
+        renderer.decode_nanoseconds = 0;
+        part.run(i, renderer);
+        decode += renderer.decode_nanoseconds;
+    }
     clock_->decode.fetch_add(decode, std::memory_order_relaxed);
-    clock_->draw.fetch_add(total - decode, std::memory_order_relaxed);
+    clock_->draw.fetch_add(nanoseconds_since(begin) - decode, std::memory_order_relaxed);
 }
 
 }  // namespace imagefeed

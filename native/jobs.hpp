@@ -37,11 +37,12 @@ private:
 };
 
 // Renders records[first + i] by row first + i of the program into slots[i].
-class RenderJob final : public Job {
+class RenderPart {
 public:
-    RenderJob(std::shared_ptr<RecordGroup> group, std::shared_ptr<const Program> program, std::size_t first,
-              std::vector<Slot> slots, std::shared_ptr<StageClock> clock);
-    void run(std::size_t i, Renderer& renderer) noexcept override;
+    RenderPart(std::shared_ptr<RecordGroup> group, std::shared_ptr<const Program> program, std::size_t first,
+               std::vector<Slot> slots);
+    void run(std::size_t i, Renderer& renderer) noexcept;
+    std::size_t count() const { return slots_.size(); }
     const std::vector<Status>& statuses() const { return statuses_; }
 
 private:
@@ -60,6 +61,17 @@ private:
     std::vector<Slot> slots_;
     std::vector<Status> statuses_;
     std::vector<Group> groups_;  // none where nothing is whitened
+};
+
+// Pictures, and what goes with each of them: a picture and its masks are one item.
+class RenderJob final : public Job {
+public:
+    RenderJob(std::vector<RenderPart> parts, std::shared_ptr<StageClock> clock);
+    void run(std::size_t i, Renderer& renderer) noexcept override;
+    const std::vector<RenderPart>& parts() const { return parts_; }
+
+private:
+    std::vector<RenderPart> parts_;  // at least one, all of as many records
     std::shared_ptr<StageClock> clock_;
 };
 

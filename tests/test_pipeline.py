@@ -227,8 +227,8 @@ def test_a_random_function_is_seeded_by_its_draw(seed: int) -> None:
         (lambda: feed.OneOf([]), r"OneOf.transforms: got \[\]; expected a list of at least one transform"),
         (lambda: feed.OneOf([np.flipud]), r"OneOf.transforms\[0\]: got .*wrap a function as Apply"),
         (
-            lambda: feed.OneOf([feed.Apply(np.flipud)]),
-            r"OneOf.transforms\[0\]: got Apply\(flipud\); expected geom",
+            lambda: feed.OneOf([feed.Apply(np.flipud, on="batch")]),
+            r"OneOf.transforms\[0\]: got Apply\(flipud, on='batch'\); put it at the end: it works on whole batches",
         ),
         (
             lambda: feed.OneOf([feed.VerticalFlip()], weights=(1, 2)),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,26 +20,22 @@ from imagefeed.cache_point import cache_point
 from imagefeed.decode import Color, is_native
 from imagefeed.errors import DecodeError, PlanError
 from imagefeed.follow import Companion, Following, batch_form, companion_program
-from imagefeed.group import Batch, Final, FinalPart, Group, Rendering, in_memory
+from imagefeed.group import Batch, Final, FinalPart, Group, Rendering
 from imagefeed.keeper import Found, Keeper
 from imagefeed.memory import available_cores
 from imagefeed.meter import Meter
-from imagefeed.mixing import Canvas, lay_layer
-from imagefeed.ops import Host, Mix, Op
+from imagefeed.ops import Op
 from imagefeed.order import Portion, draw_keys
 from imagefeed.pipeline import Pipeline, Stage
-from imagefeed.plan import Plan, partners, plan
+from imagefeed.plan import Plan, batch_functions, partners, plan
 from imagefeed.program import PLAIN, program, store
 from imagefeed.report import Report, report_of
 from imagefeed.sources import Source
-from imagefeed.stored import LevelsDtype
+from imagefeed.stage_end import PLAN_FAULT, StageEnd
 from imagefeed.targets import Targets
 from imagefeed.tuning import Tuner
 from imagefeed.types import Dtype, Layout, numpy_dtype
 from imagefeed.waiting import spread, wait
-
-if TYPE_CHECKING:
-    from imagefeed.processes import Functions
 
 Ints = NDArray[np.int64]
 T = TypeVar("T")
@@ -52,7 +48,6 @@ PLANNED_TOGETHER = 1024
 # What is rendered by one call may be many small batches. Several calls are ahead then, so that the native threads have
 # work while the next records are planned.
 CALLS_AHEAD = 4
-_PLAN_FAULT = 4
 _DAMAGED_FAULT = 5
 
 
@@ -93,11 +88,13 @@ class Engine:
         self.pool.limit_memory(self.budget.decoding)
         self.batches_ahead = 0
         self.memory: Memory = _native.Recycler(8)
-        self.functions = _functions(processes) if processes else None
         self.meter = Meter()
+        self._end = StageEnd(source, self.pool, self.meter, processes)
         self._held = 0 if source.in_memory else self.budget.group  # by a record of the last group
         self._made_each = 0  # by a picture that was made for the cache
         self.stages = pipeline.stages()
+        self.of_batches = Stage.of(pipeline.batch_steps(), scalable=False)
+        """The steps that work on whole batches."""
         self.keeper: Keeper | None = None
         if cache is not None:
             self.keep(
@@ -134,7 +131,7 @@ class Engine:
                 count = len(self.source)
                 mixed.append(partners(stage, *mixed[-1], count, seed=self.seed, epoch=epoch))
         group = self._fetch(*mixed.pop(), stopped)
-        group.mixed = mixed
+        group.mixed, group.epoch = mixed, epoch
         return group
 
     def _fetch(self, indices: Ints, keys: Ints, stopped: threading.Event) -> Group:
@@ -203,16 +200,16 @@ class Engine:
             group.following.move(current)
             yield current
             if current.host is not None:
-                self._call_host(group, current, current.host)
+                self._end.call_host(group, current, current.host)
             if current.mix is not None:
-                self._mix(group, current, current.mix)
+                self._end.mix(group, current, current.mix)
 
     def finish_plan(self, group: Group, epoch: int) -> Final:
         """Do everything but the last render, and say what that is."""
         current = list(self.plans(group, epoch, brief=True))[-1]
         made = current.host is not None or current.mix is not None
         color = self.source.color == "rgb"
-        channels = self._channels(group)
+        channels = self._end.channels(group)
         sizes = group.records.sizes() if made else current.sizes
         group.following.finish(sizes)
         if not made:
@@ -287,52 +284,71 @@ class Engine:
         ends = np.cumsum([0, *(len(portion.records) for portion in portions)])
         count = int(ends[-1])
         size = self._common_size(final, range(first, first + count))
-        made: list[tuple[str, NDArray[Any], _native.Job]] = []
+        names: list[str] = []
+        arrays: list[NDArray[Any]] = []
+        parts: list[tuple[_native.Records, _native.Program, NDArray[Any]]] = []
         for part in final.parts:
             dtype = numpy_dtype(part.dtype)
             memory = self.memory.take(count * part.record_bytes(size))
             plain = np.uint16 if part.dtype == "bfloat16" else dtype  # what the native core has a name for
             array = memory.view(plain).reshape(count, *part.shape(size))
-            job = self.pool.render(part.records, part.program, first, array)
-            made.append((part.name, array.view(dtype), job))
+            names.append(part.name)
+            arrays.append(array.view(dtype))
+            parts.append((part.records, part.program, array))
+        (records, native, array), *beside = parts
+        job = self.pool.render(records, native, first, array, beside)
         return [
             Rendering(
                 final.group,
                 first + int(begin),
                 portion,
-                [(name, array[begin:end], job) for name, array, job in made],
+                [(name, array[begin:end]) for name, array in zip(names, arrays, strict=True)],
+                job,
                 first,
             )
             for portion, begin, end in zip(portions, ends, ends[1:], strict=False)
         ]
 
     def finish_render(self, rendering: Rendering) -> Batch:
-        """Wait for a batch. Its bad records are left out and listed."""
+        """Wait for a batch, and call the Python functions of whole batches. Bad records are left out and listed."""
         group = rendering.group
         rows = range(rendering.first, rendering.first + len(rendering.portion.records))
         errors = {row: group.errors[row] for row in rows if row in group.errors}
-        for _, _, job in rendering.made:
-            wait(job)
-            for k, kind, message in job.faults():
+        wait(rendering.job)
+        for part in range(len(rendering.made)):
+            for k, kind, message in rendering.job.faults(part):
                 row = rendering.job_first + k
                 if row not in rows:
                     continue
-                if kind == _PLAN_FAULT and row not in errors:
+                if kind == PLAN_FAULT and row not in errors:
                     raise PlanError(f"{self._name(group, row)}: {message}")
                 errors.setdefault(row, DecodeError(self._name(group, row), message))
         portion, count = rendering.portion, len(rows)
-        arrays = [array for _, array, _ in rendering.made]
+        made = rendering.made
         good = np.arange(count)
         padding = portion.padding
         if errors:
             good = np.array([row - rows.start for row in rows if row not in errors], np.int64)
-            arrays = [array[good] for array in arrays]
+            made = [(name, array[good]) for name, array in made]
             padding = int((good >= count - padding).sum())
-        followed = {name: array for (name, _, _), array in zip(rendering.made[1:], arrays[1:], strict=True)}
-        targets = group.following.batch(good + rows.start, followed)
+        (_, images), *followed = made
+        targets = group.following.batch(good + rows.start, dict(followed))
+        if len(images):
+            images, targets = self._call_on_batch(group.epoch, portion.number, images, targets)
         bad = tuple(errors[row] for row in sorted(errors))
         lost = np.array(sorted(errors), np.int64) - rows.start
-        return Batch(arrays[0], targets, portion.records[good], portion.keys[good], padding, bad, lost, portion)
+        return Batch(images, targets, portion.records[good], portion.keys[good], padding, bad, lost, portion)
+
+    @property
+    def batches_at_once(self) -> int:
+        """How many batches Python functions of whole batches work on at the same time; 0 where there are none."""
+        return self._end.at_once if self.of_batches.steps else 0
+
+    def _call_on_batch(self, epoch: int, number: int, images: NDArray[Any], targets: Any) -> tuple[NDArray[Any], Any]:
+        for host in batch_functions(self.of_batches, number, seed=self.seed, epoch=epoch):
+            with self.meter.span("function", len(images)):
+                images, targets = self._end.call(host, (images, targets), 0)
+        return images, targets
 
     # -------------------------------------------------------------------------------------------- its parts
 
@@ -371,13 +387,13 @@ class Engine:
                 # What has been made is JPEG perhaps, whose headers have yet to be read.
                 wait(self.pool.fetch(group.records, (), self.most_pixels), group.stopped)
         if keeper.point.before.steps:
-            self._move_companions(group, current)
+            self._end.move_companions(group, current)
         group.missing.clear()
         group.kept = True
 
     def _make_missing(self, group: Group, keeper: Keeper, rows: Ints, part: Group, epoch: int) -> None:
         """Make what the cache does not have, keep it, and put it into the group."""
-        found, channels = group.found, self._channels(group)
+        found, channels = group.found, self._end.channels(group)
         if found is None:
             return
         todo = self._plan(part, keeper.point.before, epoch)
@@ -385,8 +401,7 @@ class Engine:
         pictures = [value[HEADER:].reshape(*size, channels) for value, size in zip(values, todo.sizes, strict=True)]
         self._made_each = sum(value.nbytes for value in values) // len(values)
         group.made += self._made_each * len(values)
-        native = program(todo, color=self.source.color == "rgb", dtype="uint8", layout="nhwc")
-        self._run_each(part, part.records, native, pictures)
+        self._end.render(part, [self._end.pictures(part, todo, "uint8")], [pictures])
 
         def seal(k: int) -> Bytes:
             height, width = todo.sizes[k].tolist()
@@ -418,128 +433,6 @@ class Engine:
             return following.hulls(ops, sizes)
 
         return plan(stage, sizes, group.indices, seed=self.seed, epoch=epoch, keys=group.keys, boxes=boxes)
-
-    def _call_host(self, group: Group, current: Plan, host: Host) -> None:
-        """Render a stage to pictures, and put what the function makes of them in the records' place."""
-        channels = self._channels(group)
-        color = self.source.color == "rgb"
-        dtype = self.source.levels_dtype
-        native = program(current, color=color, dtype=dtype, layout="nhwc")
-        pictures = self._render_each(group, group.records, native, current.sizes, channels, dtype)
-        good = [row for row in range(len(pictures)) if row not in group.errors]
-        with self.meter.span("function", len(good)):
-            made = self._called(host, pictures, good, group)
-        if group.following.moves:
-            self._check_unmoved(group, current, made)
-        self._move_companions(group, current)
-        # A bad record gets a picture like a good one, so that it changes nothing about their sizes.
-        group.records = in_memory(made, list(group.errors))
-        group.channels = next(iter(made.values())).shape[-1] if made else channels
-
-    def _called(
-        self, host: Host, pictures: Sequence[NDArray[Any]], rows: Sequence[int], group: Group
-    ) -> dict[int, NDArray[Any]]:
-        """What a Python function makes of some pictures, on threads of this process or in processes."""
-        functions = self.functions
-        if functions is None:
-            return self._spread(lambda row: np.ascontiguousarray(host(pictures[row], row)), rows, group)
-
-        def call(row: int) -> NDArray[Any]:
-            return np.ascontiguousarray(functions.call(host, pictures[row], row))
-
-        return spread(call, rows, functions.count, group.stopped)
-
-    def _mix(self, group: Group, current: Plan, mix: Mix) -> None:
-        """Render the layers of a stage, and put the mixed pictures and their masks in the records' place."""
-        following = group.following
-        through = following.cut_out_by(mix)
-        following.renumber(mix)
-        color = self.source.color == "rgb"
-        dtype = self.source.levels_dtype
-        native = program(current, color=color, dtype=dtype, layout="nhwc")
-        planes = [(group.records, native)]
-        canvases = [Canvas.of(mix, self._channels(group), numpy_dtype(dtype))]
-        for one in following.companions:
-            rows, dtype = len(group.indices), one.levels_dtype
-            native = companion_program(
-                current, one.target, rows, dtype=dtype, layout="nhwc", last=False, shift=one.shift
-            )
-            planes.append((one.records, native))
-            canvases.append(Canvas.of(mix, one.channels, numpy_dtype(dtype)))
-        laid: list[NDArray[np.bool_]] | None = None
-        for layer in range(mix.weight.shape[1]):
-            parts = [canvas.places(layer) for canvas in canvases]
-            for (records, native), (outs, _) in zip(planes, parts, strict=True):
-                before: list[NDArray[Any] | None] = [None] * (layer * len(outs))
-                after: list[NDArray[Any] | None] = [None] * (len(group.indices) - len(before) - len(outs))
-                self._run_each(group, records, native, [*before, *outs, *after])
-            masks = parts[1 + through][0] if through is not None and layer else [None] * len(parts[0][0])
-            lay_layer(canvases, parts, masks, layer, lambda work, chosen: self._spread(work, chosen, group))
-            if through is not None and layer:
-                laid = [canvases[0].laid(row, layer, mask) for row, mask in enumerate(masks)]
-        following.mix(current, mix, laid)
-        for one, canvas in zip(following.companions, canvases[1:], strict=True):
-            one.records = in_memory(dict(enumerate(canvas.pictures)), [])
-        group.records = in_memory(dict(enumerate(canvases[0].pictures)), [])
-        count = len(mix.weight)
-        errors = {row % count: error for row, error in sorted(group.errors.items(), reverse=True)}
-        group.errors.clear()
-        group.errors.update(errors)
-        group.indices, group.keys = group.mixed.pop()
-
-    def _render_each(
-        self,
-        group: Group,
-        records: _native.Records,
-        native: _native.Program,
-        sizes: Ints,
-        channels: int,
-        dtype: LevelsDtype,
-    ) -> list[NDArray[Any]]:
-        """Pictures of several sizes."""
-        pictures = [np.empty((int(h), int(w), channels), numpy_dtype(dtype)) for h, w in sizes]
-        self._run_each(group, records, native, pictures)
-        return pictures
-
-    def _run_each(
-        self,
-        group: Group,
-        records: _native.Records,
-        native: _native.Program,
-        pictures: list[NDArray[Any]] | list[NDArray[Any] | None],
-    ) -> None:
-        """Render into pictures of several sizes, or none for None. What goes wrong with one is noted in the group."""
-        job = self.pool.render_each(records, native, pictures)
-        wait(job, group.stopped)
-        for row, kind, message in job.faults():
-            if kind == _PLAN_FAULT and row not in group.errors:
-                raise PlanError(f"{self._name(group, row)}: {message}")
-            group.errors.setdefault(row, DecodeError(self._name(group, row), message))
-
-    def _move_companions(self, group: Group, current: Plan) -> None:
-        """Render the masks and second pictures of a group by a plan that is not the last."""
-        for one in group.following.companions:
-            dtype = one.levels_dtype
-            native = companion_program(current, one.target, len(group.indices), dtype=dtype, layout="nhwc", last=False)
-            moved = self._render_each(group, one.records, native, current.sizes, one.channels, dtype)
-            one.records = in_memory(dict(enumerate(moved)), [])
-
-    def _check_unmoved(self, group: Group, current: Plan, made: dict[int, NDArray[Any]]) -> None:
-        """Targets cannot follow a Python function, so it must leave the size of a picture alone."""
-        for row, picture in made.items():
-            before = tuple(current.sizes[row].tolist())
-            if picture.shape[:2] != before:
-                step = current.stage.steps[-1]
-                raise PlanError(
-                    f"steps[{step.number}] {step.transform!r}: made {self._name(group, row)} {picture.shape[0]}x"
-                    f"{picture.shape[1]} of {before[0]}x{before[1]}, which its boxes, points and masks cannot follow; "
-                    "use a transform for geometry"
-                )
-
-    def _channels(self, group: Group) -> int:
-        if group.channels is None:
-            group.channels = self.source.channels
-        return group.channels
 
     def _finish_companion(self, group: Group, companion: Companion) -> None:
         """Wait for the masks or second pictures of a group; what is wrong with one is wrong with its record."""
@@ -618,12 +511,6 @@ class Engine:
                 f"a batch needs pictures of one size, but {becomes}; add Resize((height, width)) to the pipeline"
             )
         return int(sizes[0, 0]), int(sizes[0, 1])
-
-
-def _functions(count: int) -> Functions:
-    from imagefeed.processes import Functions  # multiprocessing: not before it is needed
-
-    return Functions(count)
 
 
 def _encoded(records: _native.Records) -> list[int]:

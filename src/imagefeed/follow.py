@@ -134,6 +134,11 @@ class Following:
         ]
 
     @property
+    def has_targets(self) -> bool:
+        """Whether anything goes with the pictures."""
+        return bool(self._named)
+
+    @property
     def moves(self) -> bool:
         """Whether anything depends on where a picture's pixels go."""
         return any(isinstance(target, PictureTarget | Boxes | Keypoints) for target in self._named.values())

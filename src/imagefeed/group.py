@@ -40,6 +40,8 @@ class Group:
     """The records and keys that come out of the stages that mix and are still to come, the last one first."""
     made: int = 0
     """The bytes of what was made for the cache."""
+    epoch: int = 0
+    """Whose draws it comes with."""
     kept: bool = False
     """Whether the records are what the cache keeps; until then they are what is stored."""
 
@@ -92,13 +94,14 @@ class Final:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """A batch that is being rendered: a portion of a group from `first` on, in an array for every part. The jobs may be
-    those of several batches; their records stand in the group from `job_first` on."""
+    """A batch that is being rendered: a portion of a group from `first` on, in an array for every part, by name; the
+    pictures first. The job may be that of several batches; their records stand in the group from `job_first` on."""
 
     group: Group
     first: int
     portion: Portion
-    made: list[tuple[str, NDArray[Any], _native.Job]]
+    made: list[tuple[str, NDArray[Any]]]
+    job: _native.Job
     job_first: int
 
 

@@ -122,10 +122,10 @@ def dtype_of(pipeline: Pipeline, dtype: Dtype | None) -> Dtype:
     Raises:
         SpecError: It cannot hold what the pipeline makes.
     """
-    units = len(pipeline) > 0 and pipeline.steps[-1].role == "units"
+    units = [step for step in pipeline.steps if step.role == "units"]
     if dtype == "uint8" and units:
         raise SpecError(
-            f"Loader(dtype='uint8'): {pipeline.steps[-1]!r} leaves the levels 0 to 255; "
+            f"Loader(dtype='uint8'): {units[-1]!r} leaves the levels 0 to 255; "
             "use dtype='float32', or take that step out"
         )
     return dtype or ("float32" if units else "uint8")

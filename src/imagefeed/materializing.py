@@ -140,9 +140,11 @@ def check_files(source: Source, pipeline: Pipeline, copies: int, quality: int, f
         if type(value) is not int or not 1 <= value <= most:
             raise fail(f"materialize({name}=)", value, f"expected an integer from 1 to {most}")
     check_choice("materialize(format=)", format, get_args(FileFormat))
-    last = pipeline.steps[-1] if pipeline.steps else None
-    if last is not None and last.role == "units":
-        raise SpecError(f"materialize: {last!r} leaves the levels that files hold; take it out, and train with it")
+    for step in pipeline.steps:
+        if step.role == "units":
+            raise SpecError(f"materialize: {step!r} leaves the levels that files hold; take it out, and train with it")
+        if step.role == "batch":
+            raise SpecError(f"materialize: {step!r} works on batches, and files hold pictures; take it out")
     if copies > 1 and not pipeline.is_random:
         raise SpecError(f"materialize(copies=): got {copies}, but nothing is random: every copy would be the same")
     if source.channels not in MODES or (source.channels == 4 and format == "jpg"):

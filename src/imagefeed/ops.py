@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.checks import is_tuple
 from imagefeed.effects import Effect
 from imagefeed.errors import SpecError
 from imagefeed.types import Array, Border, Interpolation, Namespace
+
+AppliedTo: TypeAlias = Literal["image", "mask", "batch"]
+"""What a Python function works on."""
 
 Extent: TypeAlias = tuple[Array, Array]
 """(height, width) of n pictures: two float arrays of shape (n,) or (1,)."""
@@ -139,16 +143,19 @@ class Whiten:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Host:
-    """A user's Python function on one rendered picture.
+    """A user's Python function on one rendered picture, on each mask of a record, or on a whole batch.
 
     Attributes:
-        function: Takes an array (height, width, channels), and a numpy Generator if there are seeds. uint8; float32
-            levels from 0 to 255 where pictures hold more than 8 bits.
+        function: Takes what it works on, and a numpy Generator if there are seeds. A picture is an array (height,
+            width, channels), a mask (height, width): uint8; float32 levels from 0 to 255 where they hold more than 8
+            bits. A batch is its images and its targets.
+        on: What it works on.
         seeds: Integers (n,), or None for a function without randomness.
         mask: bool (n,): which records it is called for; None for all.
     """
 
-    function: Callable[..., Array]
+    function: Callable[..., Any]
+    on: AppliedTo = "image"
     seeds: Array | None = None
     mask: Array | None = None
 
@@ -156,35 +163,63 @@ class Host:
         """The same op, which is not called for the records where `mask` (n,) is false."""
         return replace(self, mask=mask if self.mask is None else self.mask & mask)
 
+    @property
+    def name(self) -> str:
+        """The step, for messages."""
+        return f"Apply({getattr(self.function, '__qualname__', repr(self.function))})"
+
     def row(self, row: int) -> Host:
         """The same op for one record, as its row 0."""
         seeds, mask = (None if one is None else one[row : row + 1] for one in (self.seeds, self.mask))
-        return Host(function=self.function, seeds=seeds, mask=mask)
+        return replace(self, seeds=seeds, mask=mask)
 
-    def __call__(self, image: NDArray[Any], row: int) -> NDArray[Any]:
-        """Call the function on the picture of one row.
+    def __call__(self, given: Any, row: int) -> Any:
+        """Call the function for one row.
 
         Args:
-            image: (height, width, channels).
-            row: Which of the n records it is.
+            given: A picture (height, width, channels); the masks of a record, a list of (height, width); or a batch, a
+                tuple of images and targets.
+            row: Which of the n records it is; 0 for a batch.
+
+        Returns:
+            The same kind of thing.
 
         Raises:
-            SpecError: The function returned something that is not a picture of this kind.
+            SpecError: The function returned something that is not of this kind.
         """
         if self.mask is not None and not self.mask[row]:
-            return image
+            return given
+        if self.on == "image":
+            return self._checked(self._result(row, given), given)
+        if self.on == "mask":
+            return [self._checked(self._result(row, mask), mask) for mask in given]
+        return self._checked_batch(self._result(row, *given), len(given[0]))
+
+    def _result(self, row: int, *given: Any) -> Any:
         if self.seeds is None:
-            result: Any = self.function(image)
-        else:
-            result = self.function(image, np.random.default_rng(int(self.seeds[row])))
-        name = getattr(self.function, "__qualname__", repr(self.function))
+            return self.function(*given)
+        # Every mask of a record has the same numbers.
+        return self.function(*given, np.random.default_rng(int(self.seeds[row])))
+
+    def _checked(self, result: Any, given: NDArray[Any]) -> NDArray[Any]:
         if type(result) is not np.ndarray:
-            raise SpecError(f"Apply({name}): returned {type(result).__name__}; expected a NumPy array")
+            raise self._wrong(type(result).__name__, "a NumPy array")
         array: NDArray[Any] = result
-        if array.dtype != image.dtype or array.ndim != 3 or 0 in array.shape:
-            got = f"{array.dtype} of shape {array.shape}"
-            raise SpecError(f"Apply({name}): returned {got}; expected {image.dtype} (height, width, channels)")
-        return array
+        fits = array.ndim == 3 and 0 not in array.shape if self.on == "image" else array.shape == given.shape
+        if array.dtype != given.dtype or not fits:
+            shape = "(height, width, channels)" if self.on == "image" else f"of shape {given.shape}, as the mask is"
+            raise self._wrong(f"{array.dtype} of shape {array.shape}", f"{given.dtype} {shape}")
+        return np.ascontiguousarray(array)
+
+    def _checked_batch(self, result: Any, count: int) -> tuple[NDArray[Any], Any]:
+        if not is_tuple(result) or len(result) != 2 or type(result[0]) is not np.ndarray:
+            raise self._wrong(type(result).__name__, "a tuple of images, a NumPy array, and targets")
+        if len(result[0]) != count:
+            raise self._wrong(f"{len(result[0])} images", f"{count}, as many as there were")
+        return result[0], result[1]
+
+    def _wrong(self, got: str, expected: str) -> SpecError:
+        return SpecError(f"{self.name}: returned {got}; expected {expected}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -246,16 +281,14 @@ def one_of(mixes: Sequence[Mix], chosen: Sequence[Array], extent: Extent, xp: Na
     """The mix that is one of several for each record.
 
     Args:
-        mixes: Of the same records, with as many layers as each has.
-        chosen: bool (n,) for each: which records it is for. Every record is in exactly one.
+        mixes: Of the same records, with as many layers as each has. None pastes things.
+        chosen: bool (n,) for each: which records it is for; no record is in two, and one in none gets any of them.
         extent: Height and width of all layers' pictures, (n, k), k being the most layers that a mix has.
         xp: The array API namespace.
 
     Raises:
-        SpecError: One pastes things, or they sample differently.
+        SpecError: They sample differently.
     """
-    if any(mix.pasted is not None for mix in mixes):
-        raise SpecError("CopyPaste goes by a mask, and cannot be one of several; use Sometimes(CopyPaste(...))")
     if len({mix.antialias for mix in mixes}) > 1:
         raise SpecError("some of these mixes have antialias=True, others False; give all the same")
     layers, own = extent[0].shape[1], xp.stack([extent[0][:, 0], extent[1][:, 0]], axis=-1)

@@ -14,7 +14,7 @@ from imagefeed.checks import check_bool, fail
 from imagefeed.errors import SpecError
 from imagefeed.spec import load, register, save
 from imagefeed.transforms.base import Transform
-from imagefeed.transforms.compose import check_transform
+from imagefeed.transforms.choosing import check_transform
 from imagefeed.types import Layout, Size
 from imagefeed.variables import Variable
 
@@ -82,13 +82,14 @@ class Pipeline:
         return Pipeline(steps, training=False)
 
     def levels(self) -> Pipeline:
-        """The pipeline without the steps that leave the levels 0 to 255 for a model's units: what a screen can show.
+        """The pipeline without the steps that leave the levels 0 to 255 for a model's units, and what follows them:
+        what a screen can show.
 
         >>> from imagefeed import Pipeline, Rescale, Resize
         >>> len(Pipeline([Resize((224, 224)), Rescale(1 / 255)]).levels())
         1
         """
-        return Pipeline([step for step in self.steps if step.role != "units"], training=self.training)
+        return Pipeline([step for step in self.steps if step.role not in ("units", "batch")], training=self.training)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the pipeline to one safetensors file: the steps as JSON, their arrays as tensors. A name that ends in
@@ -230,21 +231,25 @@ class Pipeline:
         There is always at least one stage. The numbers of the steps, and so their draws, are those in the
         pipeline.
         """
-        numbered = [Step.of(number, step) for number, step in enumerate(self.steps)]
-        ends = [step.number + 1 for step in numbered[start:] if step.transform.role in ("host", "mix")]
-        if not ends or ends[-1] != len(numbered):
-            ends.append(len(numbered))
+        numbered = list(enumerate(self.steps))[start:]
+        steps = [Step.of(number, part) for number, step in numbered for part in step.parts() if part.role != "batch"]
+        ends = [k + 1 for k, step in enumerate(steps) if step.transform.role in ("host", "mix")]
+        if not ends or ends[-1] != len(steps):
+            ends.append(len(steps))
         scalable = self.training and self.is_random
-        starts = [start, *ends[:-1]]
         return tuple(
-            Stage.of(tuple(numbered[begin:end]), scalable=scalable and begin == start)
-            for begin, end in zip(starts, ends, strict=True)
+            Stage.of(tuple(steps[begin:end]), scalable=scalable and begin == 0)
+            for begin, end in zip([0, *ends[:-1]], ends, strict=True)
         )
+
+    def batch_steps(self) -> tuple[Step, ...]:
+        """The steps at the end that work on whole batches."""
+        return tuple(Step.of(number, step) for number, step in enumerate(self.steps) if step.role == "batch")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """A transform at its place in a pipeline, with what it draws."""
+    """A transform, or a part of one, at its place in a pipeline, with what it draws."""
 
     number: int
     transform: Transform
@@ -254,6 +259,11 @@ class Step:
     def of(cls, number: int, transform: Transform) -> Step:
         """The step of a transform."""
         return cls(number, transform, dict(transform.variables()))
+
+    @property
+    def where(self) -> str:
+        """The step, for messages."""
+        return f"steps[{self.number}].{self.transform.title}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -308,7 +318,11 @@ def _check_step(steps: Sequence[Transform], number: int) -> None:
     parameters: Any = getattr(step, "__dataclass_params__", None)
     if not is_dataclass(step) or not parameters.frozen:
         raise SpecError(f"{where}.{name}: not a frozen dataclass; put @dataclass(frozen=True) above it")
-    if number and step.role != "units" and steps[number - 1].role == "units":
+    if number and step.role != "batch" and steps[number - 1].role == "batch":
+        raise SpecError(
+            f"{where}.{name}: comes after steps[{number - 1}], which works on whole batches; move it before"
+        )
+    if number and step.role not in ("units", "batch") and steps[number - 1].role == "units":
         before = type(steps[number - 1]).__name__
         raise SpecError(
             f"{where}.{name}: works on levels from 0 to 255, which steps[{number - 1}].{before} leaves; "

@@ -187,6 +187,21 @@ def partners(stage: Stage, records: Ints, keys: Ints, count: int, *, seed: int, 
     return np.concatenate([records, chosen]), np.concatenate([keys, theirs])
 
 
+def batch_functions(stage: Stage, number: int, *, seed: int, epoch: int) -> list[Host]:
+    """The Python functions that are called on a batch.
+
+    Args:
+        stage: Of `pipeline.batch_steps()`.
+        number: Of the batch in its epoch.
+        seed: From 0 to 2**64 - 1.
+        epoch: From 0 to 2**64 - 1.
+    """
+    drawn = _draw(stage, draw_keys(np.array([number], np.int64), number), seed, epoch)
+    extent = np.ones(1), np.ones(1)
+    pairs = zip(stage.steps, drawn, strict=True)
+    return [op for step, values in pairs for op in step.transform.lower(values, extent, np) if isinstance(op, Host)]
+
+
 def _mixed(stage: Stage, ops: list[tuple[Step, Op]], drawn: Drawn, extent: Extent) -> Mix:
     """The mix at the end of a stage. Every layer's way to its place is added to `ops`, so that it is sampled once."""
     step, layers = stage.steps[-1], stage.partners + 1
@@ -274,7 +289,7 @@ def lower(
                     result.pop()
                 result.append((step, op if fused is None else fused))
         except ImagefeedError as error:
-            raise type(error)(f"steps[{step.number}].{type(step.transform).__name__}: {error}") from error
+            raise type(error)(f"{step.where}: {error}") from error
     return result
 
 
@@ -288,8 +303,7 @@ def passes_of(ops: Sequence[tuple[Step, Op]]) -> list[Pass]:
     """Cut fused ops before every warp but the first. There is always one pass."""
     for step, op in ops:
         if isinstance(op, Host):
-            where = f"steps[{step.number}].{type(step.transform).__name__}"
-            raise SpecError(f"{where}: has a Python function before other ops; give it a step of its own")
+            raise SpecError(f"{step.where}: has a Python function before other ops; give it a step of its own")
     return _cut([op for _, op in ops if not isinstance(op, Host)])
 
 

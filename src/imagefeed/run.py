@@ -11,6 +11,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -29,7 +30,9 @@ class Run:
         self._prefetch = ahead
         self._ahead = ahead
         self._state = threading.Condition()
-        self._ready: deque[Rendering | BaseException] = deque()
+        self._ready: deque[Rendering | Future[Batch] | BaseException] = deque()
+        at_once = engine.batches_at_once
+        self._threads = ThreadPoolExecutor(at_once, "imagefeed-batches") if at_once else None
         self._closed = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._conduct, name="imagefeed-conductor", daemon=True)
@@ -47,7 +50,7 @@ class Run:
                     return
                 if isinstance(item, BaseException):
                     raise item
-                batch = self._engine.finish_render(item)
+                batch = item.result() if isinstance(item, Future) else self._engine.finish_render(item)
                 now = time.perf_counter_ns()
                 meter.add("wait", begin, now - begin, len(batch.images))
                 meter.elapsed += now - last
@@ -68,9 +71,11 @@ class Run:
             self._state.notify_all()
         if self._thread is not threading.current_thread():
             self._thread.join()
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
         _open_runs.discard(self)
 
-    def _take(self) -> Rendering | BaseException | None:
+    def _take(self) -> Rendering | Future[Batch] | BaseException | None:
         """The next batch in order, or None after the last."""
         with self._state:
             while not self._ready and not self._closed:
@@ -81,7 +86,11 @@ class Run:
             self._state.notify_all()
             return item
 
-    def _put(self, *items: Rendering | BaseException) -> None:
+    def _begun(self, rendering: Rendering) -> Rendering | Future[Batch]:
+        """A batch to be finished by whoever takes it; on a thread, where Python functions are called on it."""
+        return rendering if self._threads is None else self._threads.submit(self._engine.finish_render, rendering)
+
+    def _put(self, *items: Rendering | Future[Batch] | BaseException) -> None:
         with self._state:
             self._ready.extend(items)
             self._state.notify_all()
@@ -133,7 +142,7 @@ class Run:
             count = min(count, self._ahead)
             if not self._wait_for_room():
                 return False
-            self._put(*self._engine.render(final, first, left[:count]))
+            self._put(*map(self._begun, self._engine.render(final, first, left[:count])))
             first += sum(len(portion.records) for portion in left[:count])
             del left[:count]
         return True

@@ -214,7 +214,7 @@ class _Line:
 
 def _cut(pipeline: Pipeline) -> tuple[Pipeline, list[Transform]]:
     """The part of a pipeline that works on levels, and the part that leaves them."""
-    pixels = [step for step in pipeline.steps if step.role != "units"]
+    pixels = [step for step in pipeline.steps if step.role not in ("units", "batch")]
     return Pipeline(pixels, training=False), [step for step in pipeline.steps if step.role == "units"]
 
 

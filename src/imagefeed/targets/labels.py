@@ -94,7 +94,8 @@ class Label(Numbers):
             return self.take(np.arange(layers.count))
         if self.classes is None:
             raise SpecError("Label: mixed classes become shares, for which it must say how many there are: classes=n")
-        return MultiLabel(_mean(np.eye(self.classes, dtype=np.float32)[self.values], layers))
+        # Shares, which the next mix averages: not the several classes of a MultiLabel, which a mosaic unites.
+        return Value(_mean(np.eye(self.classes, dtype=np.float32)[self.values], layers))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

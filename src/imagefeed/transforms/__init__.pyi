@@ -1,4 +1,5 @@
 # The transforms and where they are; imported when they are first used, as the package's names are.
+from .apply import Apply as Apply
 from .base import (
     Drawn as Drawn,
     Transform as Transform,
@@ -9,7 +10,6 @@ from .color import (
     Saturation as Saturation,
 )
 from .compose import (
-    Apply as Apply,
     OneOf as OneOf,
     RandomOrder as RandomOrder,
     SomeOf as SomeOf,

@@ -13,7 +13,7 @@ from imagefeed.ops import Extent, Mix, Op
 from imagefeed.types import Array, Namespace
 from imagefeed.variables import Variable
 
-Role = Literal["pixels", "host", "mix", "units"]
+Role = Literal["pixels", "host", "mix", "units", "batch"]
 
 NO_VARIABLES: Mapping[str, Variable] = MappingProxyType({})
 
@@ -56,8 +56,10 @@ class Transform(ABC):
 
     Attributes:
         role: "pixels" for work on levels from 0 to 255; "host" if it lowers to a Python function; "mix" if
-            it takes other records; "units" if it leaves the levels, after which only other "units" may follow.
+            it takes other records; "units" if it leaves the levels, after which only other "units" may follow;
+            "batch" if it lowers to a Python function of whole batches, after which only others of its kind may.
         partners: How many other records it takes.
+        pastes: Whether it takes them by a mask, and cannot be done together with what mixes in another way.
         sees_boxes: Whether `lower` is given `drawn.boxes`: what all boxes of each picture lie in, as they are at this
             step: left, top, right, bottom, in pixels, (n, 4); its middle for a picture that has none.
     """
@@ -71,6 +73,11 @@ class Transform(ABC):
             cls.__repr__ = Transform.__repr__
 
     @property
+    def title(self) -> str:
+        """What messages call it."""
+        return type(self).__name__
+
+    @property
     def role(self) -> Role:
         return "pixels"
 
@@ -79,8 +86,16 @@ class Transform(ABC):
         return 0
 
     @property
+    def pastes(self) -> bool:
+        return False
+
+    @property
     def sees_boxes(self) -> bool:
         return False
+
+    def parts(self) -> tuple[Transform, ...]:
+        """What is done one after another, where that is not done at once: each draws what all of it draws."""
+        return (self,)
 
     def mix(self, drawn: Drawn, extent: Extent, xp: Namespace) -> Mix:
         """How pictures become one; see `transforms.mixing`.

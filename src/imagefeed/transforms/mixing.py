@@ -254,3 +254,7 @@ class CopyPaste(Mixing):
             through=self.mask,
             ids=self.ids,
         )
+
+    @property
+    def pastes(self) -> bool:
+        return True
