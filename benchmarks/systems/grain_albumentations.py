@@ -30,7 +30,8 @@ class Transformed(grain.transforms.Map):
 
 def _endless(task: Task, source: Any) -> Iterator[np.ndarray]:
     dataset = grain.MapDataset.source(source).seed(0).shuffle().repeat().map(Transformed(task))
-    batches = dataset.batch(task.job.batch_size).to_iter_dataset()
+    ahead = grain.ReadOptions(num_threads=1, prefetch_buffer_size=2 * task.job.batch_size)  # else 500 pictures
+    batches = dataset.to_iter_dataset(ahead).batch(task.job.batch_size, drop_remainder=True)
     return iter(batches.mp_prefetch(grain.MultiprocessingOptions(num_workers=task.threads)))
 
 
