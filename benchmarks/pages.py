@@ -1,6 +1,6 @@
 """The figures of the pages that answer a question: ``python benchmarks/pages.py [PART...]`` writes
 results/pages.json; the parts are units, statistics, targets, multi_label,
-segmentation and studio.
+segmentation, studio and walk.
 
 Real photographs and SqueezeNet's weights are found by IMAGEFEED_DATA (default: ../shared/data beside the checkout).
 Needs torch, h5py and scikit-learn. Nothing here is timed but in turns with what it is compared to.
@@ -32,7 +32,7 @@ ENDS = "_W:0", "_b:0"
 
 def main() -> None:
     """Measure the parts that are named, or all, and write them."""
-    parts = {one.__name__: one for one in (units, statistics, targets, multi_label, segmentation, studio)}
+    parts = {one.__name__: one for one in (units, statistics, targets, multi_label, segmentation, studio, walk)}
     found = json.loads(OUTPUT.read_text("utf-8")) if OUTPUT.exists() else {}
     for name in sys.argv[1:] or parts:
         found[name] = parts[name]()
@@ -177,6 +177,13 @@ def studio() -> dict[str, Any]:
     import studio_page  # needs playwright and Chromium
 
     return studio_page.studio(DATA / "cats_dogs" / "validation")
+
+
+def walk() -> dict[str, Any]:
+    """A new user's way, as docs/index.md has it."""
+    import walk as way  # needs playwright, Chromium, Keras and JAX
+
+    return way.walk(DATA / "cats_dogs" / "train")
 
 
 def example(name: str, epochs: int, *arguments: Path) -> dict[str, Any]:

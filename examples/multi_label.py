@@ -7,6 +7,11 @@ nothing is downloaded; put a pretrained one in its place for results worth havin
 """
 
 import argparse
+import os
+from importlib.util import find_spec
+
+# Keras reads its backend when it is imported, and would take TensorFlow, installed or not.
+os.environ.setdefault("KERAS_BACKEND", next(filter(find_spec, ("tensorflow", "jax", "torch")), "tensorflow"))
 
 import keras
 

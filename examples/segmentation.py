@@ -8,6 +8,11 @@ nothing is downloaded.
 """
 
 import argparse
+import os
+from importlib.util import find_spec
+
+# Keras reads its backend when it is imported, and would take TensorFlow, installed or not.
+os.environ.setdefault("KERAS_BACKEND", next(filter(find_spec, ("tensorflow", "jax", "torch")), "tensorflow"))
 
 import keras
 import numpy as np

@@ -4,6 +4,11 @@ python examples/train.py photos
 """
 
 import argparse
+import os
+from importlib.util import find_spec
+
+# Keras reads its backend when it is imported, and would take TensorFlow, installed or not.
+os.environ.setdefault("KERAS_BACKEND", next(filter(find_spec, ("tensorflow", "jax", "torch")), "tensorflow"))
 
 import keras
 

@@ -1,7 +1,7 @@
 """The pages: every block of code in them runs, what they print is what they say, and the site builds without a warning.
 
 Pages are found, not listed: a new one is tested as soon as it is there. What a page takes for granted is in the folder
-where it runs: `photos`, `preprocess.safetensors`, `train.py` and the like (see `workplace`). A page says what more it
+where it runs: `photos`, `preprocess.safetensors`, `tuned.py` and the like (see `workplace`). A page says what more it
 needs by a comment: `<!-- data: camvid -->` is a set of real data, whose folder is then `data`.
 
 What people write today, with another library, stands in a block with a title, "with torchvision"; it is a program of
@@ -44,7 +44,7 @@ FRAMEWORKS = ("torch", "tensorflow", "jax", "keras", "pandas", "onnx", "ray")
 def blocks(page: str, language: str) -> list[str]:
     """The code of a page that uses this package, in one language."""
     text = (PROJECT / page).read_text("utf-8")
-    titled = '(?: title="with imagefeed")?'
+    titled = r'(?: title="(?:with imagefeed|\w+\.py)")?'
     return re.findall(rf"^```{language}{titled}\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
 
 
@@ -82,6 +82,7 @@ def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     feed.Statistics.fit(feed.folder(root / "photos"), Pipeline([feed.Resize((8, 8))])).save(
         root / "statistics.safetensors"
     )
+    (root / "tuned.py").write_text("import imagefeed as feed\npipeline = feed.Pipeline([feed.RandomCrop((64, 64))])\n")
     (root / "train.py").write_text(
         "import imagefeed as feed\nfrom imagefeed import ImageDataGenerator\n"
         "pipeline = feed.Pipeline.load('preprocess.safetensors')\ngenerator = ImageDataGenerator(rotation_range=20)\n"
@@ -98,6 +99,7 @@ def workplace(belongings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """A folder of the page's own, with all that pages take for granted."""
     shutil.copytree(belongings, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
@@ -106,6 +108,7 @@ def workplace(belongings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("page", having("python"))
 @pytest.mark.filterwarnings("ignore:This ImageDataGenerator specifies")
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras saves
 def test_the_code_of_a_page_runs(page: str, workplace: Path, data: Any, capsys: pytest.CaptureFixture[str]) -> None:
     text = (PROJECT / page).read_text("utf-8")
     code = "\n".join(blocks(page, "python"))
@@ -157,7 +160,7 @@ def test_pages_are_found() -> None:
 def test_every_block_is_of_a_known_kind(page: str) -> None:
     """Code that is in no language that is tested here would be code that nobody runs."""
     fences = re.findall(r"^ *```(.*)$", (PROJECT / page).read_text("utf-8"), re.MULTILINE)
-    assert {re.sub(' title="with .+"$', "", one) for one in fences[::2]} <= LANGUAGES
+    assert {re.sub(r' title="(with .+|\w+\.py)"$', "", one) for one in fences[::2]} <= LANGUAGES
     assert set(fences[1::2]) <= {""}
     for block in blocks(page, "json"):
         json.loads(block)

@@ -33,22 +33,28 @@ def pipeline_html(pipeline: Pipeline) -> str:
     words = plan(pipeline.stages()[0], sizes, records, seed=0, epoch=0).explain(0)
     passes = [line.strip() for line in words.splitlines() if line.strip().startswith(("pass ", "read ", "then "))]
     fused = "".join(f"<li>{escape(line)}</li>" for line in passes)
-    return f"{steps}<p>One draw for a picture of {height}x{width}:</p><ul>{fused}</ul>"
+    summary = f"<summary>what they become together, in one draw for a picture of {height}x{width}</summary>"
+    return f"{steps}<details>{summary}<ul>{fused}</ul></details>"
 
 
 def source_html(source: Source) -> str:
     """How many records, of which classes."""
     counts = source.class_counts if source.classes else {}
+    if not any(counts.values()):  # classes of boxes or masks, not of pictures
+        counts = {}
     rows = [(name, f"{count:,}") for name, count in list(counts.items())[:MOST_CLASSES]]
     if len(counts) > MOST_CLASSES:
         rows.append((f"… {len(counts) - MOST_CLASSES} more", ""))
-    head = f"<p><b>{escape(type(source).__name__)}</b>: {len(source):,} records</p>"
+    records = "1 record" if len(source) == 1 else f"{len(source):,} records"
+    named = f"; classes: {escape(', '.join(source.classes[:MOST_CLASSES]))}" if source.classes and not counts else ""
+    head = f"<p><b>{escape(type(source).__name__)}</b>: {records}{named}</p>"
     return head + (_table(("class", "records"), rows) if rows else "")
 
 
 def loader_html(loader: Loader) -> str:
     """What it gives, and where its time went."""
-    return f"<p>{escape(repr(loader))}</p><pre>{escape(str(loader.report()))}</pre>"
+    report = f'<pre style="white-space: pre-wrap">{escape(str(loader.report()))}</pre>'
+    return f"<p>{escape(repr(loader))}</p>{report}"
 
 
 def figure(loader: Loader, *, count: int, columns: int) -> Figure:
@@ -93,8 +99,9 @@ def _show(axes: Any, image: NDArray[Any], overlay: Overlay) -> None:
     from matplotlib.patches import Rectangle
 
     if overlay.mask is not None:
-        hidden: Any = np.ma.masked_equal(overlay.mask, 0)  # pyright: ignore[reportUnknownMemberType]
-        axes.imshow(hidden, cmap="tab20", vmin=0, vmax=19, alpha=0.5, interpolation="nearest")
+        colors = (overlay.mask.astype(np.int16) - 1) % COLORS  # they come again from the eleventh class on
+        hidden: Any = np.ma.masked_where(overlay.mask == 0, colors)  # pyright: ignore[reportUnknownMemberType]
+        axes.imshow(hidden, cmap="tab10", vmin=0, vmax=9, alpha=0.5, interpolation="nearest")
     for k, (left, top, right, bottom) in enumerate(overlay.boxes.tolist()):
         color = f"C{k % COLORS}"
         # The middle of the first pixel is at 0 there, and at 0.5 here.
@@ -107,6 +114,8 @@ def _show(axes: Any, image: NDArray[Any], overlay: Overlay) -> None:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    cells = "".join(f"<th>{escape(one)}</th>" for one in head)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(one)}</td>" for one in row) + "</tr>" for row in rows)
+    # Notebooks align to the right, as numbers want it; a step is text.
+    left = ' style="text-align: left"'
+    cells = "".join(f"<th{left}>{escape(one)}</th>" for one in head)
+    lines = "".join("<tr>" + "".join(f"<td{left}>{escape(one)}</td>" for one in row) + "</tr>" for row in rows)
     return f"<table><tr>{cells}</tr>{lines}</table>"
