@@ -407,6 +407,20 @@ def test_fit_in_pieces_is_fit_in_one(monkeypatch) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This ImageDataGenerator specifies")
+@pytest.mark.parametrize("count", [40, 2100])
+@pytest.mark.parametrize("rescale", [None, 1 / 255])
+def test_whitening_of_bytes_is_that_of_their_values(count, rescale) -> None:
+    """Sums of whole numbers, in pieces, from which the mean is taken; with fewer pictures than values, and more."""
+    images = np.random.default_rng(5).integers(40, 256, (count, 6, 6, 3), np.uint8)
+    made = []
+    for given in (images, images.astype(np.float64)):
+        generator = ImageDataGenerator(zca_whitening=True, zca_epsilon=1e-2, rescale=rescale)
+        generator.fit(given)
+        made.append(generator.zca_whitening_matrix)
+    np.testing.assert_allclose(made[0], made[1], atol=3e-5 * abs(made[1]).max())
+
+
+@pytest.mark.filterwarnings("ignore:This ImageDataGenerator specifies")
 def test_whitening_whitens_within_its_memory(monkeypatch) -> None:
     """Independent values of one variance come out; and nothing is larger than twice the covariance."""
     values = 12 * 12 * 3

@@ -72,6 +72,8 @@ class _Pieces:
         self._images = images
         self._rounds = rounds if augment else 1
         self._seed = random if augment else None
+        # Keras rescales first and measures what augmentation makes of that; it never calls the function.
+        self._function = generator.preprocessing_function if generator.mode == "fixed" else None
         self._state = random.get_state(legacy=True)
         self.values = int(np.prod(images.shape[1:]))
         self.count = len(images) * self._rounds
@@ -85,20 +87,22 @@ class _Pieces:
             for first in range(0, len(self._images), self._length):
                 yield self._piece(self._images[first : first + self._length])
 
+    def stored(self) -> tuple[NDArray[np.uint8], float] | None:
+        """All pictures as bytes, and what they are multiplied by, where nothing else is done to them."""
+        if self._images.dtype != np.uint8 or self._seed is not None or self._function is not None:
+            return None
+        return self._images, float(self._generator.rescale or 1.0)
+
     def _piece(self, images: NDArray[Any]) -> NDArray[Any]:
         generator = self._generator
         piece = np.array(images, dtype=generator.dtype)
-        fixed = generator.mode == "fixed" and generator.preprocessing_function is not None
-        # Keras rescales first and measures what augmentation makes of that; it never calls the function.
-        if generator.rescale and not fixed:
+        if generator.rescale and self._function is None:
             piece *= generator.rescale
         if self._seed is not None:
             with generator.drawing_from(self._seed):
                 piece = np.stack([generator.random_transform(image) for image in piece]).astype(piece.dtype, copy=False)
-        if fixed and generator.preprocessing_function is not None:
-            piece = np.stack([np.asarray(generator.preprocessing_function(image)) for image in piece]).astype(
-                piece.dtype, copy=False
-            )
+        if self._function is not None:
+            piece = np.stack([np.asarray(self._function(image)) for image in piece]).astype(piece.dtype, copy=False)
             if generator.rescale:
                 piece *= generator.rescale
         return piece
@@ -130,6 +134,12 @@ def _moments(pieces: _Pieces, axis: int, *, spread: bool) -> tuple[NDArray[Any],
 
 def _whitening(pieces: _Pieces, mean: Any, epsilon: float) -> NDArray[np.float32]:
     covariance = Covariance(pieces.values, pieces.count)
+    given = pieces.stored()
+    if given is not None:
+        images, scale = given
+        whole = np.broadcast_to(0.0 if mean is None else mean, images.shape[1:]).ravel()
+        covariance.add_bytes(images.reshape(len(images), -1), scale, whole)
+        return covariance.whitening(epsilon)
     for piece in pieces:
         if mean is not None:
             piece -= mean

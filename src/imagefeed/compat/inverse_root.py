@@ -17,14 +17,14 @@ from typing import cast
 import numpy as np
 
 from imagefeed.compat.band import Band, Floats
-from imagefeed.compat.reflections import BAND, Singles, reduce, undo
+from imagefeed.compat.reflections import BAND, Singles, norm, reduce, undo
 
 _ERROR = 1e-6  # of the partial fractions, relative
 _WIDER = 10.0  # on both sides
 # The rounding errors of a d x d matrix are about d times those of its norm. The roots of so many times that are the
 # smallest singular values that are told from zero: with d = 3072, 5e-6 of the largest.
 _ROOM = 32.0
-# Covariances in memory that sums of inverses may take, besides the result.
+# Inverses that are added at once, for each value of a picture: more need more memory than that of a covariance.
 _SHARE = 1 / 256
 
 
@@ -32,11 +32,11 @@ def inverse_root(matrix: Floats, epsilon: float) -> Singles:
     """The inverse of A^(1/2) + epsilon, (d, d).
 
     Args:
-        matrix: A, (d, d), symmetric, without negative eigenvalues; overwritten. Eigenvalues that its rounding errors
-            hide are taken for about as large as these.
+        matrix: A, (d, d), symmetric, of which the lower triangle is read; without negative eigenvalues; overwritten.
+            Eigenvalues that its rounding errors hide are taken for about as large as these.
         epsilon: At least 0.
     """
-    most = float(np.linalg.norm(matrix)) or 1.0
+    most = norm(matrix) or 1.0
     least = max(len(matrix), BAND) * np.finfo(np.float64).eps * most * _ROOM
     reflections = reduce(matrix)
     band = Band.of(matrix, BAND)

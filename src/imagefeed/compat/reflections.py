@@ -5,6 +5,7 @@ Only the strips of rows left of the diagonal, with the square on it, are read an
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple, TypeAlias
 
@@ -37,6 +38,13 @@ class Reflections(NamedTuple):
     t: NDArray[Any]
 
 
+def norm(matrix: Floats) -> float:
+    """Frobenius's norm of a symmetric matrix, at least the largest eigenvalue, from its lower triangle."""
+    strips = [(matrix[s:e, :s], np.tril(matrix[s:e, s:e], -1)) for s, e in _strips(0, len(matrix))]
+    beside = sum(float(np.linalg.norm(part)) ** 2 for strip in strips for part in strip)
+    return math.sqrt(2 * beside + float(np.linalg.norm(np.diagonal(matrix))) ** 2)
+
+
 def reduce(matrix: Floats) -> list[Reflections]:
     """Make a symmetric matrix a band of blocks of the width BAND: its lower triangle, of which the rest is not zeroed.
 
@@ -45,6 +53,7 @@ def reduce(matrix: Floats) -> list[Reflections]:
     """
     done: list[Reflections] = []
     size = len(matrix)
+    _mirror_squares(matrix)
     for start in range(BAND, size, _TOGETHER * BAND):
         firsts = range(start, min(start + _TOGETHER * BAND, size), BAND)
         # What is still to be taken off: left @ right^T, from row and column `start - BAND` on.
@@ -71,9 +80,7 @@ def reduce(matrix: Floats) -> list[Reflections]:
 def undo(matrix: Singles, reflections: list[Reflections]) -> None:
     """Q A Q^T for the product Q of all reflections and a symmetric A: its lower triangle, in place."""
     size = len(matrix)
-    for s, e in _strips(0, size):
-        corner = matrix[s:e, s:e]
-        corner[:] = np.tril(corner) + np.tril(corner, -1).T
+    _mirror_squares(matrix)
     groups: dict[int, list[Reflections]] = {}
     for one in reflections:
         groups.setdefault(one.first // _STRIP, []).append(one)
@@ -156,6 +163,13 @@ def _strips(first: int, size: int) -> Iterator[tuple[int, int]]:
         end = min(start - start % _STRIP + _STRIP, size)
         yield start, end
         start = end
+
+
+def _mirror_squares(matrix: NDArray[Any]) -> None:
+    """Make the squares on the diagonal symmetric, of which only the lower triangles are."""
+    for s, e in _strips(0, len(matrix)):
+        square = matrix[s:e, s:e]
+        square[:] = np.tril(square) + np.tril(square, -1).T
 
 
 def _product(matrix: NDArray[Any], first: int, columns: NDArray[Any]) -> NDArray[Any]:
