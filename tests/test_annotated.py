@@ -335,6 +335,32 @@ def test_a_shuffled_and_selected_data_set_keeps_its_order(tmp_path) -> None:
         feed.hub({"train": data})
 
 
+def test_bytes_and_paths_are_read_from_a_table_in_parts(tmp_path) -> None:
+    """Of data sets that were put together, cut, shuffled and stored: what is read are the files, in order."""
+    datasets = pytest.importorskip("datasets")
+    root = pictures(tmp_path, *(f"{k}.png" for k in range(6)))
+    files = [root / f"{k}.png" for k in range(6)]
+    features = datasets.Features({"image": datasets.Image()})
+
+    def made(images: list) -> datasets.Dataset:
+        return datasets.Dataset.from_dict({"image": images}, features=features)
+
+    parts = [
+        made([str(files[0]), {"bytes": files[1].read_bytes(), "path": None}]),
+        made([{"bytes": file.read_bytes(), "path": "elsewhere.png"} for file in files[2:5]]),
+        made([str(files[5]), None]),
+    ]
+    whole = datasets.concatenate_datasets(parts)
+    whole.save_to_disk(str(tmp_path / "stored"))
+    for data in (whole, datasets.load_from_disk(str(tmp_path / "stored"))):
+        for rows in (range(6), [5, 1, 1, 3], range(2, 6)):
+            source = pickle.loads(pickle.dumps(feed.hub(data.select(rows))))
+            (images,) = feed.Loader(source, feed.Pipeline([]), shuffle=False)
+            assert (images[:, 0, 0, 0] // 20).tolist() == list(rows)
+    with pytest.raises(feed.DecodeError, match=r"image\[6\]: the data set holds neither bytes nor a path"):
+        list(feed.Loader(feed.hub(whole), feed.Pipeline([])))
+
+
 # ------------------------------------------------------------------------------------------ arrays in files
 
 

@@ -257,8 +257,14 @@ class Engine:
         self.meter.images += images
         self.meter.batches += 1
         self.meter.bad += bad
-        if self.tuner is not None and (threads := self.tuner.note(images, nanoseconds, waited)) is not None:
-            self.pool.set_threads(threads)
+        if self.tuner is None:
+            return
+        before = self.tuner.threads
+        if self.keeper is not None and self.keeper.grows():  # what comes from a cache is other work
+            self.tuner.begin_anew()
+        self.tuner.note(images, nanoseconds, waited)
+        if self.tuner.threads != before:
+            self.pool.set_threads(self.tuner.threads)
 
     def report(self) -> Report:
         """Where the time went."""

@@ -9,6 +9,7 @@ import itertools
 import os
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
@@ -42,6 +43,9 @@ class Isolated:
         released.close()
         self._reader = SlotReader(self._worker.connection, self._released)
         self._numbers = itertools.count()
+        self._asked = itertools.count()
+        self._answered = itertools.count()
+        self._answers: dict[int, tuple[bool, Any]] = {}  # that have come and that nobody has taken yet
         self._lock = threading.Lock()
         self.alive = True
 
@@ -54,11 +58,21 @@ class Isolated:
         """Some batches of an epoch; or one batch, of a portion."""
         number = next(self._numbers)
         self._ask("open", number, epoch, part)
+        # One batch is asked for ahead: it comes while whoever iterates is busy with the one before.
+        coming: int | None = self._send("next", number)
         try:
-            while (batch := self._ask("next", number)) is not None:
-                yield batch
+            while coming is not None:
+                fine, batch = self._answer(coming)
+                coming = None
+                if not fine:
+                    raise batch
+                if batch is not None:
+                    coming = self._send("next", number)
+                    yield batch
         finally:
             if self.alive and not self._worker.connection.closed:  # as at the interpreter's end
+                if coming is not None:
+                    self._answer(coming)
                 self._ask("close", number)
 
     def report(self) -> Report:
@@ -72,21 +86,37 @@ class Isolated:
         self._released.close()
 
     def _ask(self, *message: Any) -> Any:
-        with self._lock:
-            try:
-                self._worker.send(message)
-                while not self._worker.connection.poll(0.05):  # in steps, so that Ctrl-C is heard
-                    continue
-                fine, answer = self._reader.receive()
-            except (EOFError, ConnectionError) as error:
-                self.alive = False
-                raise self._worker.ended() from error
-            except BaseException:
-                self.close()  # what it would answer next belongs to nobody
-                raise
+        fine, answer = self._answer(self._send(*message))
         if not fine:
             raise answer
         return answer
+
+    def _send(self, *message: Any) -> int:
+        """Ask for something; the number by which the answer is known."""
+        with self._lock, self._told():
+            self._worker.send(message)
+            return next(self._asked)
+
+    def _answer(self, number: int) -> tuple[bool, Any]:
+        """Whether what was asked for could be done, and what came of it: a result, or an exception."""
+        with self._lock, self._told():
+            while number not in self._answers:
+                while not self._worker.connection.poll(0.05):  # in steps, so that Ctrl-C is heard
+                    continue
+                self._answers[next(self._answered)] = self._reader.receive()
+            return self._answers.pop(number)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Say what happened to a process that does not answer."""
+        try:
+            yield
+        except (EOFError, ConnectionError) as error:
+            self.alive = False
+            raise self._worker.ended() from error
+        except BaseException:
+            self.close()  # what it would answer next belongs to nobody
+            raise
 
 
 def _serve(connection: Connection, released: Connection, reader: int, loader: Served) -> None:

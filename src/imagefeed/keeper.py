@@ -65,6 +65,7 @@ class Keeper:
         self.hits = 0
         self.misses = 0
         self.damaged = 0
+        self._counted = 0
         self._to_replace: set[bytes] = set()
         self._source = source
         self._cache = cache
@@ -92,6 +93,11 @@ class Keeper:
         self.hits += len(keys) - len(missing)
         self.misses += len(missing)
         return Found(keys, sizes, missing, lease)
+
+    def grows(self) -> bool:
+        """Whether it holds more than when this was asked last."""
+        before, self._counted = self._counted, len(self.store)
+        return self._counted > before
 
     def seal(self, value: Bytes, size: tuple[int, int, int], source: tuple[int, int]) -> Bytes:
         """A value, whose levels stand from HEADER on, in the form that is kept."""

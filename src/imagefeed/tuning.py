@@ -25,40 +25,39 @@ class Tuner:
     """
 
     def __init__(self, cores: int) -> None:
-        self.threads = cores
+        self._cores = cores
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Forget what has been found, if anything: the work is another one now."""
+        self.threads = self._best = self._cores
         self.tried: dict[int, float] = {}
         """Pictures a second, by the number of threads."""
         self.settled = False
-        self._cores = cores
-        self._best = cores
         self._rising = True
         self._begin()
 
-    def note(self, images: int, nanoseconds: int, waited: int) -> int | None:
-        """Count a batch.
+    def note(self, images: int, nanoseconds: int, waited: int) -> None:
+        """Count a batch; `threads` is then how many shall work from now on.
 
         Args:
             images: How many pictures it has.
             nanoseconds: Since the batch before.
             waited: Those of them that somebody waited for it.
-
-        Returns:
-            How many threads shall work from now on, where that changes.
         """
         if self.settled:
-            return None
+            return
         self._batches += 1
         self._time += nanoseconds
         self._waited += waited
         self._images += images
         if self._batches < _BATCHES or self._time < _LENGTH:
-            return None
+            return
         rate, share, timed = 1e9 * self._images / self._time, self._waited / self._time, self._timed
         self._begin(timed=not timed)
         if not timed or (not self.tried and share < _WAITS):
-            return None
-        before, self.threads = self.threads, self._decided(rate)
-        return self.threads if self.threads != before else None
+            return
+        self.threads = self._decided(rate)
 
     def _begin(self, *, timed: bool = False) -> None:
         self._timed = timed

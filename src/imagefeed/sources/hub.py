@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.checks import fail
@@ -78,7 +80,7 @@ def hub(
 
 
 class HubPictures(Pictures):
-    """The pictures of a data set, as they are stored.
+    """The pictures of a data set, shown to the native core where they lie in its memory-mapped table.
 
     Args:
         dataset: A `datasets.Dataset`.
@@ -87,10 +89,10 @@ class HubPictures(Pictures):
 
     def __init__(self, dataset: Any, image: str) -> None:
         datasets: Any = import_module("datasets")
-        only = dataset.select_columns([image]).with_format(None)
+        only = dataset.select_columns([image])
         if isinstance(only.features[image], datasets.Image):
             only = only.cast_column(image, datasets.Image(decode=False))
-        self._stored = only.with_format("arrow")  # bytes where they are mapped, and no object for each
+        self._stored = only
         self._image = image
 
     def __len__(self) -> int:
@@ -100,19 +102,75 @@ class HubPictures(Pictures):
         return [f"{self._image}[{i}]" for i in indices.tolist()]
 
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
-        column = self._stored[indices.tolist()].column(0).combine_chunks()
-        parted = hasattr(column.type, "get_field_index") and column.type.num_fields > 0  # as `Image` stores it
-        columns = [column.field(name) for name in ("bytes", "path")] if parted else [column]
         paths = [""] * len(indices)
-        for place in range(len(indices)):
-            held = next((one[place] for one in columns if one[place].is_valid), None)
+        rows = indices if self._rows is None else self._rows[indices]
+        chunks = np.searchsorted(self._ends, rows, side="right").tolist()
+        for place, (number, row) in enumerate(zip(chunks, rows.tolist(), strict=True)):
+            chunk = self._chunks[number]
+            held = chunk.held(row - chunk.first)
             if held is None:
                 records.set_fault(place, "the data set holds neither bytes nor a path")
-            elif "binary" in str(held.type):
-                records.set_buffer(place, np.frombuffer(held.as_buffer(), np.uint8))
+            elif isinstance(held, str):
+                paths[place] = held
             else:
-                paths[place] = held.as_py()
+                records.set_buffer(place, held)
         return paths
+
+    @cached_property
+    def _chunks(self) -> list[_Chunk]:
+        parts = self._stored.data.column(self._image).chunks
+        firsts = np.cumsum([0, *(len(part) for part in parts)]).tolist()
+        return [_Chunk(part, first) for part, first in zip(parts, firsts, strict=False)]  # strict: the last is the end
+
+    @cached_property
+    def _ends(self) -> Ints:
+        return np.array([chunk.first + len(chunk.column) for chunk in self._chunks], np.int64)
+
+    @cached_property
+    def _rows(self) -> Ints | None:
+        """Where the records are in the table, if that is not their order: after a shuffle, select or filter."""
+        chosen: Any = self._stored._indices
+        return None if chosen is None else chosen.column(0).to_numpy().astype(np.int64)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_stored": self._stored, "_image": self._image}  # views of the table do not travel
+
+
+class _Chunk:
+    """One stretch of a table's column: bytes, paths, or both, as `datasets.Image` stores them.
+
+    Args:
+        column: An array of pyarrow.
+        first: Its first row in the table.
+    """
+
+    def __init__(self, column: Any, first: int) -> None:
+        self.column = column
+        self.first = first
+
+    def held(self, row: int) -> NDArray[np.uint8] | str | None:
+        """The bytes of a row, or else its path, or nothing."""
+        for valid, offsets, stored, is_path in self._parts:
+            if valid[row]:
+                content = stored[offsets[row] : offsets[row + 1]]
+                return content.tobytes().decode() if is_path else content
+        return None
+
+    @cached_property
+    def _parts(self) -> list[tuple[NDArray[np.bool_], Ints, NDArray[np.uint8], bool]]:
+        kind = self.column.type
+        parted = hasattr(kind, "get_field_index") and kind.num_fields > 0
+        columns = [self.column.field(name) for name in ("bytes", "path")] if parted else [self.column]
+        return [_binary(one) for one in columns]
+
+
+def _binary(column: Any) -> tuple[NDArray[np.bool_], Ints, NDArray[np.uint8], bool]:
+    """Of a column of bytes or text: which rows have any, where each begins, all of the bytes; whether it is text."""
+    whole = column.cast("large_binary")  # whatever it is, now with offsets of 64 bits
+    _, offsets, data = whole.buffers()
+    begins = np.frombuffer(offsets, np.int64)[whole.offset : whole.offset + len(whole) + 1]
+    stored = np.frombuffer(b"" if data is None else data, np.uint8)
+    return column.is_valid().to_numpy(zero_copy_only=False), begins, stored, "binary" not in str(column.type)
 
 
 def _is_named(dataset: Any, name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Sequence
@@ -108,6 +109,9 @@ def _is_local(url: str) -> bool:
 
 def _path(url: str) -> str:
     """The path of such a file."""
+    path = url.partition("://")[2]
+    if os.sep == "/" and path.startswith("/") and not path.endswith("/"):
+        return path  # as fsspec has it, which takes as long as a tenth of reading the file
     core: Any = import_module("fsspec.core")  # has no types
     return core.strip_protocol(url)
 
