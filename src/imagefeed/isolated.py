@@ -107,7 +107,7 @@ class Isolated:
             return self._answers.pop(number)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _told(self) -> Generator[None, None, None]:
         """Say what happened to a process that does not answer."""
         try:
             yield

@@ -104,9 +104,9 @@ class HubPictures(Pictures):
     def stage(self, records: _native.Records, indices: Ints) -> Sequence[str]:
         paths = [""] * len(indices)
         rows = indices if self._rows is None else self._rows[indices]
-        chunks = np.searchsorted(self._ends, rows, side="right").tolist()
+        chunks: list[int] = np.searchsorted(self._ends, rows, side="right").tolist()
         for place, (number, row) in enumerate(zip(chunks, rows.tolist(), strict=True)):
-            chunk = self._chunks[number]
+            chunk: _Chunk = self._chunks[number]
             held = chunk.held(row - chunk.first)
             if held is None:
                 records.set_fault(place, "the data set holds neither bytes nor a path")
@@ -151,7 +151,7 @@ class _Chunk:
     def held(self, row: int) -> NDArray[np.uint8] | str | None:
         """The bytes of a row, or else its path, or nothing."""
         for valid, offsets, stored, is_path in self._parts:
-            if valid[row]:
+            if valid[row] and offsets[row] < offsets[row + 1]:
                 content = stored[offsets[row] : offsets[row + 1]]
                 return content.tobytes().decode() if is_path else content
         return None
@@ -160,7 +160,8 @@ class _Chunk:
     def _parts(self) -> list[tuple[NDArray[np.bool_], Ints, NDArray[np.uint8], bool]]:
         kind = self.column.type
         parted = hasattr(kind, "get_field_index") and kind.num_fields > 0
-        columns = [self.column.field(name) for name in ("bytes", "path")] if parted else [self.column]
+        fields = self.column.flatten() if parted else [self.column]  # a row without anything has no fields either
+        columns = [fields[kind.get_field_index(name)] for name in ("bytes", "path")] if parted else fields
         return [_binary(one) for one in columns]
 
 
