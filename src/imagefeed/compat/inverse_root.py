@@ -41,7 +41,7 @@ def inverse_root(matrix: Floats, epsilon: float) -> Singles:
     reflections = reduce(matrix)
     band = Band.of(matrix, BAND)
     poles, weights = _fractions(max(least, band.least(least)), most, epsilon)
-    together = max(4, int(len(matrix) * _SHARE))
+    together = max(4, round(len(matrix) * _SHARE))
     result = np.zeros(matrix.shape, np.float32)
     for first in range(0, len(poles), together):
         chosen = slice(first, first + together)
