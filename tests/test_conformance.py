@@ -14,10 +14,12 @@ from found_transforms import EXAMPLES, PUBLIC, examples
 
 import imagefeed as feed
 from imagefeed import Pipeline, Transform, _native, array_ops
+from imagefeed.decode import CHANNELS
 from imagefeed.errors import ImagefeedError
 from imagefeed.ops import Host, Op, Warp, extent_after
 from imagefeed.plan import Plan, plan
 from imagefeed.program import program
+from imagefeed.stored import DTYPES, MOST_CHANNELS, levels_of
 from imagefeed.transforms import Drawn
 
 # What keeps boxes has to know where they are; tests/test_boxes_kept.py is about it.
@@ -27,14 +29,15 @@ PIXELS = [example for example in EXAMPLES if example.role == "pixels" and not ex
 WITHOUT_EXAMPLE = {feed.Transform, feed.Apply, feed.Normalize, feed.Whiten}
 WITHOUT_EXAMPLE |= {feed.MixUp, feed.CutMix, feed.Mosaic, feed.CopyPaste}
 
+# Every dtype that an array of pictures may have, with as many channels as files give, and with the fewest and the most
+# that are none of these.
+CHANNEL_COUNTS = sorted({*CHANNELS.values(), 2, MOST_CHANNELS})
 KINDS = {
+    f"{dtype}, {channels} channels": (dtype, (12, 19, channels) if channels < 8 else (6, 9, channels))
+    for dtype in DTYPES
+    for channels in CHANNEL_COUNTS
+} | {
     "color": (np.uint8, (21, 34, 3)),
-    "gray": (np.uint8, (21, 34, 1)),
-    "two channels": (np.uint8, (12, 19, 2)),
-    "five channels": (np.uint8, (12, 19, 5)),
-    "32 channels": (np.uint8, (6, 9, 32)),
-    "floats": (np.float32, (21, 34, 3)),
-    "floats, 7 channels": (np.float32, (12, 19, 7)),
     "one pixel": (np.uint8, (1, 1, 3)),
     "one row": (np.uint8, (1, 40, 3)),
     "one column": (np.uint8, (40, 1, 1)),
@@ -50,11 +53,23 @@ RARE = 0.03
 
 
 def picture(kind: str) -> np.ndarray:
-    """A picture that is smooth enough for a misplaced sample to be small, and has all levels."""
+    """Levels of a picture that is smooth enough for a misplaced sample to be small, and has all levels."""
     dtype, (height, width, channels) = KINDS[kind]
     y, x, c = np.meshgrid(np.arange(height), np.arange(width), np.arange(channels), indexing="ij")
     values = 127.5 + 127 * np.sin(x / 9.0 + c) * np.cos(y / 7.0 - c / 3)
-    return np.ascontiguousarray(values.astype(dtype) if dtype is np.float32 else np.rint(values).astype(dtype))
+    values = values * 257 if dtype == "uint16" else values
+    values = values if dtype == "float32" else np.rint(values)
+    return np.ascontiguousarray(levels_of(values.astype(dtype)))
+
+
+def test_kinds_are_all_there_are() -> None:
+    assert {"uint8, 1 channels", "uint8, 4 channels", "uint16, 3 channels", "float32, 32 channels"} <= set(KINDS)
+    assert len(KINDS) == 4 + 3 * 5
+    for dtype in ("uint32", "int16", "float64", "bool"):
+        with pytest.raises(feed.SourceError):
+            feed.arrays(np.zeros((1, 4, 4, 3), dtype))
+    assert picture("uint16, 4 channels").dtype == np.float32
+    assert np.unique(picture("uint16, 4 channels")).size > 300  # more than 8 bits
 
 
 def planned(steps: tuple[Transform, ...], image: np.ndarray, seed: int) -> Plan:

@@ -19,7 +19,8 @@ class Apply(Transform):
 
     It runs in threads, or with `Loader(processes=n)` in processes. On pictures and masks the function is called with
     one at a time, as it is at this step, and splits the native work in two: put it where the picture is small. On
-    batches it must stand at the end of the pipeline, after the units: it is given what the batch would have been.
+    batches it must stand at the end of the pipeline, after the units: it is given what the batch would have been. No
+    model can hold it: it is the `Loader`'s.
 
         >>> import numpy as np
         >>> from imagefeed import Loader, Mask, Pipeline, Resize, arrays

@@ -155,6 +155,8 @@ class Downscale(Transform):
 class JpegCompression(Transform):
     """Write the picture to a JPEG file and read it back: Pillow's pixels to the level. Takes 1 or 3 channels.
 
+    Only a `Loader` does this: no framework writes files within a model.
+
         >>> JpegCompression(quality=(20, 90))
         JpegCompression(quality=(20, 90))
 

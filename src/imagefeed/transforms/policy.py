@@ -326,6 +326,7 @@ class AugMix(Policy):
     Hendrycks et al., "AugMix: A simple data processing method to improve robustness and uncertainty" (2020): chains of
     one to three of nine operations, mixed with weights from a Dirichlet distribution, and with the picture by a uniform
     share (both distributions' parameter alpha being 1, as in the paper). Targets stay where they are: it is for labels.
+    Only a `Loader` does this, since the chains differ from picture to picture.
 
         >>> AugMix(severity=5.0)
         AugMix(severity=5.0)
