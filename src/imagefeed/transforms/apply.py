@@ -9,6 +9,7 @@ from typing import Any, get_args
 from imagefeed.checks import check_bool, check_choice, fail
 from imagefeed.ops import AppliedTo, Extent, Host, Op
 from imagefeed.transforms.base import NO_VARIABLES, Drawn, Role, Transform
+from imagefeed.transforms.choosing import is_transform_class
 from imagefeed.types import Namespace
 from imagefeed.variables import Integers, Variable
 
@@ -53,7 +54,7 @@ class Apply(Transform):
     def __post_init__(self) -> None:
         if not callable(self.function):
             raise fail("Apply.function", self.function, "expected a function of one picture")
-        if isinstance(self.function, Transform) or _is_class(self.function):
+        if isinstance(self.function, Transform) or is_transform_class(self.function):
             raise fail("Apply.function", self.function, "a transform is a step by itself")
         check_choice("Apply.on", self.on, get_args(AppliedTo))
         check_bool("Apply.random", self.random)
@@ -76,7 +77,3 @@ class Apply(Transform):
         name = getattr(self.function, "__qualname__", repr(self.function))
         on = "" if self.on == "image" else f", on={self.on!r}"
         return f"Apply({name}{on}{', random=True' if self.random else ''})"
-
-
-def _is_class(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Transform)

@@ -41,7 +41,8 @@ class Composition(Transform):
 
     @property
     def role(self) -> Role:
-        return next((part.role for part in self._parts() if part.role != "pixels"), "pixels")
+        others: list[Role] = [part.role for part in self._parts() if part.role != "pixels"]
+        return others[0] if others else "pixels"
 
     @property
     def partners(self) -> int:
@@ -189,12 +190,17 @@ class _Part(Transform):
 
 def check_transform(where: str, value: Any) -> None:
     """Raise SpecError unless `value` is a transform; say what to write instead."""
-    if isinstance(value, type) and issubclass(value, Transform):
+    if is_transform_class(value):
         raise fail(where, value, f"this is the class; write {value.__name__}(...)")
     if isinstance(value, Transform):
         return
     advice = "wrap a function as Apply(function)" if callable(value) else "expected a transform"
     raise fail(where, value, advice)
+
+
+def is_transform_class(value: object) -> bool:
+    """Whether this is the class of a transform, where one would be expected."""
+    return isinstance(value, type) and issubclass(value, Transform)
 
 
 def check_inner(where: str, value: Any) -> None:
