@@ -225,11 +225,14 @@ def main() -> None:
         serve(str(options.photos))
         return
     backends = options.backend or [name for name, module in BACKENDS.items() if find_spec(module)]
+    # A backend that was measured before keeps its figures until it is measured again.
+    known = json.loads(options.out.read_text("utf-8"))["jobs"] if options.out.exists() else {}
+    measured = measure(backends, options.photos, options.rounds, options.seconds)
     results = {
         "machine": platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
         "batch": BATCH,
-        "jobs": measure(backends, options.photos, options.rounds, options.seconds),
+        "jobs": {job: dict(sorted({**known.get(job, {}), **measured[job]}.items())) for job in JOBS},
     }
     options.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     options.out.with_suffix(".md").write_text(table(results), "utf-8")

@@ -1,81 +1,172 @@
-#!/usr/bin/env python3
-"""How quickly statistics are measured, and pictures whitened; beside NumPy. Prints a table.
+"""What statistics cost at size: seconds, and the peak of memory. Writes results/statistics.json, and its table for a
+page as results/statistics.md.
 
-    python benchmarks/measuring.py PHOTOS [--large]
+    python benchmarks/measuring.py [--photos FOLDER] [CASE ...]
 
-PHOTOS is a folder of JPEGs. With --large, 20,000 pictures of 96x96x3 and 2,000 of
-224x224x3 are whitened too, and the peak of memory is shown.
+Each case has a process of its own, whose peak is its own. Pictures but photographs are made as they are read, so
+that no peak holds them; what a process holds before it measures is taken off. Of pictures by the million the exact sums
+are known, in whole numbers, and the error is against them.
 """
 
+from __future__ import annotations
+
 import argparse
+import json
+import os
+import platform
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import imagefeed as feed
-from imagefeed import Loader, Pipeline, Resize, Statistics, Whiten
+
+RESULTS = Path(__file__).parent / "results" / "statistics.json"
+DATA = Path(os.environ.get("IMAGEFEED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+MILLION = 1_000_000
+Counts = NDArray[np.int64]
 
 
-def pictures(count: int, side: int) -> np.ndarray:
-    """Pictures whose variance falls along a few hundred directions, as that of photographs does."""
-    rng = np.random.default_rng(0)
-    values = side * side * 3
-    basis = rng.normal(size=(64, values)).astype(np.float32)
-    whole = np.empty((count, values), np.uint8)
-    for first in range(0, count, 500):
-        size = min(500, count - first)
-        drawn = (rng.normal(size=(size, 64)) * (13 / np.arange(1, 65) ** 0.7)).astype(np.float32)
-        noise = rng.normal(size=(size, values)).astype(np.float32) * 3
-        whole[first : first + size] = np.clip(drawn @ basis + 128 + noise, 0, 255)
-    return whole.reshape(count, side, side, 3)
+class Shifted:
+    """Any number of 32x32x3 pictures: one of a few patterns, and a number that is added to all its levels.
+
+    Attributes:
+        shape, dtype, chunks: As of an array that is stored in chunks, which `imagefeed.arrays` takes.
+    """
+
+    PATTERNS, SHIFTS = 509, 61
+
+    def __init__(self, count: int, side: int) -> None:
+        self.shape, self.dtype, self.chunks = (count, side, side, 3), np.dtype(np.uint8), (1, side, side, 3)
+        self.patterns = np.random.default_rng(0).integers(
+            0, 256 - self.SHIFTS, (self.PATTERNS, side, side, 3), np.uint8
+        )
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        return self.patterns[index % self.PATTERNS] + np.uint8(index % self.SHIFTS)
+
+    def exact(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and deviation at every place, from sums in whole numbers."""
+        index = np.arange(self.shape[0])
+        pattern, shift = index % self.PATTERNS, index % self.SHIFTS
+        times, shifts, squares = (np.bincount(pattern, weights).astype(np.int64) for weights in (None, shift, shift**2))
+        wide = self.patterns.astype(np.int64)
+
+        def over(weights: Counts, values: Counts) -> Counts:
+            return np.einsum("p,phwc->hwc", weights, values)
+
+        total = over(times, wide) + shift.sum()
+        square = over(times, wide**2) + 2 * over(shifts, wide) + squares.sum()
+        # Whole numbers up to here: what is taken apart is not rounded first.
+        variance = (square * len(index) - total.astype(object) ** 2) / len(index) ** 2
+        return total / len(index), np.sqrt(variance.astype(np.float64))
 
 
-def seconds(work: Callable[[], object]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
+class Natural:
+    """Any number of pictures whose variance falls along a few dozen directions, as that of photographs does.
+
+    Attributes:
+        shape, dtype, chunks: As of `Shifted`.
+    """
+
+    DIRECTIONS = 64
+
+    def __init__(self, count: int, side: int) -> None:
+        self.shape, self.dtype, self.chunks = (count, side, side, 3), np.dtype(np.uint8), (1, side, side, 3)
+        self.basis = np.random.default_rng(0).normal(size=(self.DIRECTIONS, side * side * 3)).astype(np.float32)
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        rng = np.random.default_rng(index)
+        drawn = rng.normal(size=self.DIRECTIONS) * 13 / np.arange(1, self.DIRECTIONS + 1) ** 0.7
+        values = drawn.astype(np.float32) @ self.basis + 128
+        values += 3 * rng.standard_normal(len(values), np.float32)
+        return np.clip(values, 0, 255).astype(np.uint8).reshape(self.shape[1:])
 
 
-def row(what: str, count: int, ours: float, note: str = "") -> None:
-    print(f"| {what} | {count} | {ours:.2f} | {count / ours:,.0f} | {note} |", flush=True)
+def photographs(folder: Path) -> dict[str, Any]:
+    """Of real files: how quickly they come, and how quickly they are measured."""
+    source, steps = feed.folder(folder), feed.Pipeline([feed.Resize((224, 224))])
+    loader = feed.Loader(source, steps.deterministic())
+    next(iter(loader))
+    begun = time.perf_counter()
+    for _ in loader:
+        pass
+    middle = time.perf_counter()
+    feed.Statistics.fit(source, steps, progress=False)
+    return {"pictures": len(source), "seconds": time.perf_counter() - middle, "alone": middle - begun}
+
+
+def fitted(pictures: Shifted | Natural, **options: Any) -> dict[str, Any]:
+    """Seconds, peak and quality of one fit."""
+    source = feed.arrays(pictures)
+    before, begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    found = feed.Statistics.fit(source, progress=False, **options)
+    result: dict[str, Any] = {
+        "pictures": len(source),
+        "side": pictures.shape[1],
+        "seconds": time.perf_counter() - begun,
+        "peak": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024,
+    }
+    if found.covariance is not None:
+        result["explained"] = found.covariance.explained
+    elif isinstance(pictures, Shifted) and options.get("per") == "pixel":
+        mean, std = pictures.exact()
+        result["error"] = float(max(abs(found.mean / mean - 1).max(), abs(found.std / std - 1).max()))
+    return result
+
+
+def cases(photos: Path) -> dict[str, tuple[str, Callable[[], dict[str, Any]]]]:
+    """What each is, in words, and how it is measured."""
+    return {
+        "photographs": ("photographs in files, resized to 224×224, per channel", lambda: photographs(photos)),
+        "channel": ("32×32×3, per channel", lambda: fitted(Shifted(MILLION, 32))),
+        "pixel": ("32×32×3, per pixel", lambda: fitted(Shifted(MILLION, 32), per="pixel")),
+        "exact": ("32×32×3, ZCA, exact", lambda: fitted(Natural(20_000, 32), whiten="zca")),
+        "sketch": ("96×96×3, ZCA, a sketch of rank 512", lambda: fitted(Natural(20_000, 96), whiten="zca")),
+        "large": ("224×224×3, ZCA, a sketch of rank 512", lambda: fitted(Natural(2_000, 224), whiten="zca")),
+    }
+
+
+def table(results: dict[str, Any], words: dict[str, str]) -> str:
+    """The figures for a page."""
+    lines = ["| pictures | measured | seconds | peak of memory | |", "|--:|:--|--:|--:|:--|"]
+    for name, one in results["cases"].items():
+        peak = f"{one['peak'] / 2**30:.2f} GiB" if "peak" in one else ""
+        note = f"error {one['error']:.0e} of the value" if "error" in one else ""
+        if "explained" in one:
+            note = f"holds {one['explained']:.1%} of the variance"
+        if "alone" in one:
+            note = f"{one['alone']:.1f} s to decode and resize them alone"
+        lines.append(f"| {one['pictures']:,} | {words[name]} | {one['seconds']:.1f} | {peak} | {note} |")
+    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos")
-    parser.add_argument("--large", action="store_true")
+    parser.add_argument("case", nargs="*", help="some of " + ", ".join(cases(DATA)))
+    parser.add_argument("--photos", type=Path, default=DATA / "cats_dogs" / "train", help="a folder of classes")
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
-    print("| what | pictures | seconds | pictures a second | |\n|---|---|---|---|---|")
-
-    source = feed.folder(chosen.photos)
-    steps = Pipeline([Resize((224, 224))])
-    row("decode, resize to 224x224", len(source), seconds(lambda: list(Loader(source, steps.deterministic()))))
-    for per in ("channel", "pixel"):
-        taken = seconds(lambda per=per: Statistics.fit(source, steps, per=per, progress=False))
-        row(f"the same, and measure per {per}", len(source), taken)
-
-    small = pictures(5000, 32)
-    taken = seconds(lambda: Statistics.fit(small, whiten="zca", progress=False))
-    row("ZCA, 32x32x3, exact", len(small), taken)
-    statistics = Statistics.fit(small, whiten="zca", progress=False)
-    loader = Loader(feed.arrays(small), Pipeline([Whiten(statistics)]), shuffle=False)
-    next(iter(loader))
-    taken = seconds(lambda: [None for _ in loader])
-    assert statistics.covariance is not None
-    basis, variances = statistics.covariance.basis, statistics.covariance.variances
-    matrix = ((basis / np.sqrt(variances + 1e-6)) @ basis.T).astype(np.float32)
-    rows = small.reshape(len(small), -1).astype(np.float32)
-    theirs = seconds(lambda: [one @ matrix for one in rows[:500]]) * 10
-    row("whiten 32x32x3 in the loader", len(small), taken, f"{theirs / taken:.1f} times NumPy's, picture by picture")
-
-    if chosen.large:
-        for count, side in ((20_000, 96), (2_000, 224)):
-            large = pictures(count, side)
-            taken = seconds(lambda large=large: Statistics.fit(large, whiten="zca", progress=False))
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            row(f"ZCA, {side}x{side}x3, sketch of rank 512", count, taken, f"peak so far {peak:.2f} GiB")
+    known = cases(chosen.photos)
+    if chosen.alone:
+        print(json.dumps(known[chosen.case[0]][1]()))
+        return
+    results = json.loads(chosen.out.read_text("utf-8")) if chosen.out.exists() else {"cases": {}}
+    results |= {"machine": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0))}
+    for name in chosen.case or known:
+        command = [sys.executable, __file__, "--alone", "--photos", str(chosen.photos), name]
+        results["cases"][name] = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        print(name, results["cases"][name], flush=True)
+    results["cases"] = {name: results["cases"][name] for name in known if name in results["cases"]}
+    chosen.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    chosen.out.with_suffix(".md").write_text(table(results, {name: one[0] for name, one in known.items()}), "utf-8")
 
 
 if __name__ == "__main__":

@@ -85,7 +85,10 @@ def with_new_head(backbone: keras.Model, train: feed.Source, test: feed.Source, 
     # Nothing of the network changes, so each photograph goes through it once.
     seen, new = (backbone.predict(loader(source, steps, shuffle=False), verbose=0) for source in (train, test))
     keras.utils.set_random_seed(0)
-    head = keras.Sequential([keras.Input((512,)), keras.layers.Dense(1, activation="sigmoid")], name="head")
+    alike = keras.layers.Normalization()  # features vary by very different amounts
+    alike.adapt(seen)
+    linear = keras.layers.Dense(1, activation="sigmoid", kernel_regularizer=keras.regularizers.L2(0.1))
+    head = keras.Sequential([keras.Input((512,)), alike, linear], name="head")
     head.compile(keras.optimizers.Adam(0.003), "binary_crossentropy", metrics=["accuracy"])
     head.fit(seen, labels(train), batch_size=32, epochs=40, verbose=0)
     inputs = keras.Input((SIZE, SIZE, 3))
@@ -101,9 +104,12 @@ def from_scratch(train: feed.Source, test: feed.Source, units: list, epochs: int
         [
             keras.Input((SMALL, SMALL, 3)),
             layers.Conv2D(16, 3, strides=2, activation="relu"),
+            layers.BatchNormalization(),
             layers.Conv2D(32, 3, activation="relu"),
+            layers.BatchNormalization(),
             layers.MaxPooling2D(2),
             layers.Conv2D(64, 3, activation="relu"),
+            layers.BatchNormalization(),
             layers.GlobalAveragePooling2D(),
             layers.Dense(1, activation="sigmoid"),
         ]
@@ -150,7 +156,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("transfer"), help="a folder for the results")
     parser.add_argument("--train", type=int, default=500, help="how many photographs to train on, of all classes alike")
     parser.add_argument("--test", type=int, default=300, help="how many to measure on")
-    parser.add_argument("--epochs", type=int, default=30, help="of the network that is trained from scratch")
+    parser.add_argument("--epochs", type=int, default=20, help="of the network that is trained from scratch")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     train = part(feed.folder(options.photos / "train"), options.train)
