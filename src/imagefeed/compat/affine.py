@@ -57,15 +57,7 @@ def apply_affine_transform(
     Raises:
         ValueError: Not an image of three axes, axes that are not its own, or channels in the middle.
     """
-    if len({row_axis, col_axis, channel_axis}) != 3:
-        raise ValueError("'row_axis', 'col_axis', and 'channel_axis' must be distinct")
-    strange = {row_axis, col_axis, channel_axis} - {0, 1, 2}
-    if strange:
-        raise ValueError(f"Invalid axis' indices: {strange}")
-    if x.ndim != 3:
-        raise ValueError("Input arrays must be multi-channel 2D images.")
-    if channel_axis == 1:
-        raise ValueError("Channels are allowed and the first and last dimensions.")
+    _check_axes(x, row_axis, col_axis, channel_axis)
     if (theta, tx, ty, shear, zx, zy) == (0, 0, 0, 0, 1, 1):
         return x
     order_of_axes = (row_axis, col_axis, channel_axis)
@@ -79,6 +71,18 @@ def apply_affine_transform(
     matrix = index_matrices(drawn, image.shape[0], image.shape[1], exchanged=True)[0]
     result = transform(image, matrix, size=image.shape[:2], fill_mode=fill_mode, cval=cval, order=order)
     return np.ascontiguousarray(np.transpose(result, np.argsort(order_of_axes)))
+
+
+def _check_axes(x: NDArray[Any], row_axis: int, col_axis: int, channel_axis: int) -> None:
+    if len({row_axis, col_axis, channel_axis}) != 3:
+        raise ValueError("'row_axis', 'col_axis', and 'channel_axis' must be distinct")
+    strange = {row_axis, col_axis, channel_axis} - {0, 1, 2}
+    if strange:
+        raise ValueError(f"Invalid axis' indices: {strange}")
+    if x.ndim != 3:
+        raise ValueError("Input arrays must be multi-channel 2D images.")
+    if channel_axis == 1:
+        raise ValueError("Channels are allowed and the first and last dimensions.")
 
 
 def transform(

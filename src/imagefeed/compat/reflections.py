@@ -108,7 +108,7 @@ def _reflection(columns: Floats) -> tuple[Floats, Floats, Floats]:
     signs = _signs(q[: len(r)])
     v = q * -signs
     v[: len(r)].flat[:: len(r) + 1] += 1.0
-    return v, np.ascontiguousarray(np.linalg.inv(v[: len(r)]).T), signs[:, None] * r
+    return v, np.ascontiguousarray(np.linalg.inv(v[: len(r)]).T, dtype=np.float64), signs[:, None] * r
 
 
 def _orthonormal(columns: Floats) -> tuple[Floats, Floats]:
