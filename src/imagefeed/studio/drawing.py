@@ -254,7 +254,7 @@ def packed(drawing: Drawing, extra: dict[str, Any]) -> bytes:
     header = {"cells": cells, "exact": drawing.exact, "several": several, "milliseconds": milliseconds} | extra
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 4)
-    return b"".join([struct.pack("<I", len(text)), text, *blocks.arrays])
+    return b"".join([struct.pack("<I", len(text)), text, *(one.data for one in blocks.arrays)])
 
 
 class Blocks:
