@@ -95,22 +95,37 @@ void FixedRows::fill_columns(int first, int last) {
     }
 }
 
-const float* FixedRows::interleaved(int y) {
+// Sums columns [first, last) of the rows that output row y reads; `first` is one at which a pair begins.
+void FixedRows::sum_rows(int y, int first, int last) {
     const std::int16_t* const weights = memory_.y_weights.data() + (y_.row(y) - y_.row(0));
-    const int first = y_.lowest + y_.first[static_cast<std::size_t>(y)], taps = y_.taps_used(y);
+    const int top = y_.lowest + y_.first[static_cast<std::size_t>(y)], taps = y_.taps_used(y);
     const std::uint8_t* fill = nullptr;
     for (int k = 0; k < taps; ++k) {
-        const int source = border_index(warp_.border, first + k, in_.height);
+        const int source = border_index(warp_.border, top + k, in_.height);
         if (source < 0 && fill == nullptr) fill = fill_row();
         const int held = std::clamp(source, in_.held.y0, in_.held.y1 - 1) - in_.held.y0;
-        memory_.rows[static_cast<std::size_t>(k)] = source < 0 ? fill : in_.data + held * in_.row_stride + 4 * (columns_.first - in_.held.x0);
+        memory_.rows[static_cast<std::size_t>(k)] =
+            source < 0 ? fill + 4 * (first - columns_.first) : in_.data + held * in_.row_stride + 4 * (first - in_.held.x0);
     }
     memory_.rows[static_cast<std::size_t>(taps)] = memory_.rows[static_cast<std::size_t>(taps - 1)];
-    std::int16_t* const summed = row_ + 4 * (columns_.first - columns_.row_first);
-    kernels().vertical_fixed(memory_.rows.data(), weights, taps, 4 * columns_.count(), summed);
+    kernels().vertical_fixed(memory_.rows.data(), weights, taps, 4 * (last - first), row_ + 4 * (first - columns_.row_first));
+}
+
+const float* FixedRows::interleaved(int y) {
+    sum_rows(y, columns_.first, columns_.last);
     fill_columns(x_.lowest, std::min(x_.highest, columns_.first));
     fill_columns(std::max(x_.lowest, columns_.last), x_.highest);
     kernels().horizontal_fixed(row_, memory_.first_pair.data(), x_weights_, pairs_, x_.count(), pixels_);
+    return pixels_;
+}
+
+const float* FixedRows::interleaved(int y, const Span& wanted) {
+    const auto begin = static_cast<std::size_t>(wanted.begin), last = static_cast<std::size_t>(wanted.end - 1);
+    const int first = x_.lowest + x_.first[begin], end = x_.lowest + x_.first[last] + x_.taps_used(wanted.end - 1);
+    sum_rows(y, first - (first - columns_.row_first) % 2, end);
+    const auto stride = static_cast<std::size_t>(pairs_ * kPairSamples);
+    kernels().horizontal_fixed(row_, memory_.first_pair.data() + begin, x_weights_ + begin * stride, pairs_,
+                               wanted.end - wanted.begin, pixels_ + 4 * begin);
     return pixels_;
 }
 

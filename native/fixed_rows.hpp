@@ -26,8 +26,11 @@ public:
 
     // Row y (counted from the first that the weights are for) as interleaved pixels of four floats.
     const float* interleaved(int y);
+    // The same, but of a picture without a border and only some of its pixels; the others are whatever they are.
+    const float* interleaved(int y, const Span& wanted);
 
 private:
+    void sum_rows(int y, int first, int last);
     void quantize_x();
     void fill_columns(int first, int last);
     void copy_pixel(int from, int to);

@@ -14,6 +14,11 @@ struct Region {
     int height() const { return y1 - y0; }
 };
 
+// A half-open range of rows or columns.
+struct Span {
+    int begin, end;
+};
+
 // How the samples of a picture lie in memory. Eight-bit color is kept four bytes a pixel (the last one is
 // never looked at), so that one load fetches a pixel; `levels8` is 8-bit samples packed as they are stored, for work that
 // only moves whole pixels or replaces levels; `fine16x4` is color that was shrunk for a bilinear warp, which alone reads it:

@@ -15,10 +15,6 @@ struct Line {
     double at(int k) const { return (along + k * step) + offset; }
 };
 
-struct Span {
-    int begin, end;
-};
-
 // The first k of [0, count) from which on `test` holds; it must not cease to hold.
 template <class Test>
 int first_where(int count, Test test) {

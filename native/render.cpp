@@ -72,7 +72,9 @@ Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, bool le
 bool find_margin(const Program& program, std::size_t row, int denominator, int height, int width, Warp& warp, Margin& margin) {
     if (program.resize.size.data != nullptr || program.passes.empty() || !program.passes[0].has_warp) return false;
     if (!make_warp(program.passes[0].warp, row, denominator, true, warp).is_ok()) return false;
-    margin = border_margin(warp, height, width);
+    int shrunk_height, shrunk_width;
+    if (shrinks_first(warp, height, width, shrunk_height, shrunk_width)) return false;  // its border is laid later
+    if (!border_margin(warp, height, width, margin)) return false;
     return margin.left + margin.top + margin.right + margin.bottom > 0;
 }
 

@@ -31,6 +31,30 @@ AxisMap shrink_map(int size, int shrunk, int held_begin, int held_end) {
     return map;
 }
 
+// Color, the common case: of a picture in `out`'s place, only what the warp `after` it samples is made, with a border around it.
+void shrink_color(const Picture& in, const Warp& resize, const Warp& after, SamplerMemory& memory, Picture& out) {
+    const int columns = out.held.width(), lines = out.held.height();
+    Margin margin;
+    const bool partly = border_margin(after, out.height, out.width, margin);
+    if (partly) columns_needed(out, margin, after, memory.needed);
+    else memory.needed.assign(static_cast<std::size_t>(lines), {0, columns});
+    const auto samples = 4 * static_cast<std::size_t>(round_up(margin.left + columns + margin.right, kBlock));
+    auto* const pixels = memory.shrunk.reserve<std::int16_t>(checked_product(samples, static_cast<std::size_t>(margin.top + lines + margin.bottom))) +
+                         static_cast<std::size_t>(margin.top) * samples + 4 * static_cast<std::size_t>(margin.left);
+    FixedRows rows(in, resize, memory.separable.x, memory.separable.y, memory.fixed);
+    for (int line = 0; line < lines; ++line) {
+        const Span& needed = memory.needed[static_cast<std::size_t>(line)];
+        if (needed.begin >= needed.end) continue;
+        const auto begin = 4 * static_cast<std::size_t>(needed.begin);
+        kernels().round_to_fine(rows.interleaved(line, needed) + begin, 4 * (needed.end - needed.begin), pixels + static_cast<std::size_t>(line) * samples + begin);
+    }
+    out.samples = Samples::fine16x4;
+    out.data = reinterpret_cast<std::uint8_t*>(pixels);
+    out.row_stride = static_cast<std::ptrdiff_t>(samples * sizeof(std::int16_t));
+    out.plane_stride = 0;
+    if (partly) lay_border(out, margin, after);
+}
+
 // An intermediate picture of the size that the output needs, so that four neighbours are enough.
 Status shrink(const Picture& in, const Warp& warp, int width, int height, SamplerMemory& memory, Picture& out) {
     const AxisMap x = shrink_map(in.width, width, in.held.x0, in.held.x1);
@@ -48,14 +72,7 @@ Status shrink(const Picture& in, const Warp& warp, int width, int height, Sample
     out.height = height;
     out.held = {x.begin, y.begin, x.end, y.end};
     if (in.samples == Samples::color8x4) {
-        FixedRows rows(in, resize, memory.separable.x, memory.separable.y, memory.fixed);
-        auto* const pixels = memory.shrunk.reserve<std::int16_t>(checked_product(4 * padded, count));
-        for (int line = 0; line < lines; ++line)
-            kernels().round_to_fine(rows.interleaved(line), 4 * columns, pixels + static_cast<std::size_t>(line) * 4 * padded);
-        out.samples = Samples::fine16x4;
-        out.data = reinterpret_cast<std::uint8_t*>(pixels);
-        out.row_stride = static_cast<std::ptrdiff_t>(4 * padded * sizeof(std::int16_t));
-        out.plane_stride = 0;
+        shrink_color(in, resize, after_shrinking(warp, in.height, in.width, height, width), memory, out);
         return Status::ok();
     }
     SeparableRows rows(in, resize, memory.separable);
@@ -244,12 +261,8 @@ Status Sampler::prepare(const Picture& in, const Warp& warp, SamplerMemory& memo
         return SeparableRows::prepare(in, {m[0], m[2], 0, warp.width, in.width}, {m[4], m[5], 0, warp.height, in.height},
                                       warp, memory.separable);
     }
-    if (!warp.antialias || warp.interpolation == Interpolation::nearest) return Status::ok();
-    double fx, fy;
-    shrink_factors(warp, fx, fy);
-    const int width = shrunk_size(in.width, fx), height = shrunk_size(in.height, fy);
-    if (width == in.width && height == in.height) return Status::ok();
-    return shrink(in, warp, width, height, memory, shrunk);
+    int height, width;
+    return shrinks_first(warp, in.height, in.width, height, width) ? shrink(in, warp, width, height, memory, shrunk) : Status::ok();
 }
 
 Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, const Picture& shrunk)
@@ -275,12 +288,8 @@ Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, con
         }
         return;
     }
-    const double sx = static_cast<double>(source_.width) / in.width, sy = static_cast<double>(source_.height) / in.height;
-    for (int k = 0; k < 3; ++k) {
-        matrix_[k] = warp.matrix[k] * sx;
-        matrix_[3 + k] = warp.matrix[3 + k] * sy;
-        matrix_[6 + k] = warp.matrix[6 + k];
-    }
+    const Warp after = after_shrinking(warp, in.height, in.width, source_.height, source_.width);
+    std::copy(after.matrix, after.matrix + 9, matrix_);
 }
 
 void Sampler::row(int y, Planes out) {

@@ -60,6 +60,7 @@ struct SamplerMemory {
     SeparableRows::Memory separable;
     FixedRows::Memory fixed;
     Buffer shrunk;
+    std::vector<Span> needed;  // of each shrunk row, the columns
 };
 
 // The rows of a warp's result, whatever its matrix.

@@ -1,6 +1,8 @@
 // One record's warp, and which of a picture's columns its rows are summed over.
 #pragma once
 
+#include <vector>
+
 #include "image.hpp"
 #include "kernels.hpp"
 #include "resample.hpp"
@@ -38,15 +40,20 @@ struct Margin {
     int left = 0, top = 0, right = 0, bottom = 0;
 };
 
-// The margin in which an affine warp finds all that it samples outside a picture of this size. None where the warp is
-// aligned (its rows have a border of their own), shrinks the picture first, or looks further than one more picture.
-Margin border_margin(const Warp& warp, int height, int width);
+// The margin in which a slanted warp that does not shrink finds all that it samples outside a picture of this size. False
+// where it is no affine one, or looks further than one more picture.
+bool border_margin(const Warp& warp, int height, int width, Margin& margin);
 
-// Fills the margin around an eight-bit picture of four-byte pixels whose memory has room for it, and counts it as held.
+// Fills the margin around a picture of interleaved pixels whose memory has room for it, and counts it as held.
 void lay_border(Picture& picture, const Margin& margin, const Warp& warp);
 
-// How much a warp shrinks along the source's axes at the centre of the output; at least one.
-void shrink_factors(const Warp& warp, double& fx, double& fy);
-int shrunk_size(int size, double factor);
+// Of every row of a picture that is held, the columns that such a warp samples, and those that its margin is laid from;
+// from the first column held on.
+void columns_needed(const Picture& picture, const Margin& margin, const Warp& warp, std::vector<Span>& spans);
+
+// Whether a warp is made of a picture that is shrunk first, and to what size.
+bool shrinks_first(const Warp& warp, int height, int width, int& shrunk_height, int& shrunk_width);
+// A warp as it is made of a picture of another size, to which one of this size was shrunk.
+Warp after_shrinking(const Warp& warp, int height, int width, int shrunk_height, int shrunk_width);
 
 }  // namespace imagefeed
