@@ -78,8 +78,8 @@ def test_promise_workerkill(photographs) -> None:
     calling = Loader(photographs, Pipeline([feed.Resize((9, 9)), feed.Apply(slowly)]), batch_size=20, processes=2)
     batches = iter(calling)
     next(batches)
-    worker = next(worker for worker in iter(calling._engine.functions._free.get, 0) if worker is not None)
-    calling._engine.functions._free.put(worker)
+    worker = next(worker for worker in iter(calling._engine._end._functions._free.get, 0) if worker is not None)
+    calling._engine._end._functions._free.put(worker)
     os.kill(worker.pid, signal.SIGKILL)
     begin = time.monotonic()
     with pytest.raises(WorkerError, match=r"a process for Python functions \(\d+\) was killed by SIGKILL"):
