@@ -111,6 +111,15 @@ def test_the_same_from_threads_and_processes() -> None:
     assert not np.array_equal(next(iter(again))[0], expected[0][0])  # another epoch
 
 
+def test_every_batch_has_numbers_of_its_own() -> None:
+    def drawn(images: np.ndarray, targets: object, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        return images, generator.integers(0, 1 << 40, len(images))
+
+    step = feed.Apply(drawn, on="batch", random=True)
+    numbers = np.concatenate([one[1] for one in loader([step])])
+    assert len(set(numbers.tolist())) == COUNT
+
+
 def test_what_a_function_of_batches_may_not_do() -> None:
     for function, message in (
         (lambda images, targets: images, "returned ndarray; expected a tuple of images, a NumPy array, and targets"),

@@ -300,6 +300,13 @@ def test_one_of_several_may_paste() -> None:
     other = np.floor(drawn.within("0").partner[:, 0] * 12).astype(int)
     for row in pasting:
         np.testing.assert_array_equal(batch.images[row, ..., 0], np.where(mask[row], other[row] * 10, own[row] * 10))
+    cut = drawn.within("1")
+    place = feed.CutMix().mix(cut, (np.full((12, 2), 24.0), np.full((12, 2), 32.0)), np).place.astype(int)
+    for row in np.flatnonzero(drawn.choice == 1):
+        expected = np.full((24, 32), row * 10)
+        y0, x0, y1, x1 = place[row, 1]
+        expected[y0:y1, x0:x1] = int(cut.partner[row, 0] * 12) * 10
+        np.testing.assert_array_equal(batch.images[row, ..., 0], expected)
 
 
 def test_mixes_follow_one_another() -> None:
