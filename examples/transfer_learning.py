@@ -104,12 +104,9 @@ def from_scratch(train: feed.Source, test: feed.Source, units: list, epochs: int
         [
             keras.Input((SMALL, SMALL, 3)),
             layers.Conv2D(16, 3, strides=2, activation="relu"),
-            layers.BatchNormalization(),
             layers.Conv2D(32, 3, activation="relu"),
-            layers.BatchNormalization(),
             layers.MaxPooling2D(2),
             layers.Conv2D(64, 3, activation="relu"),
-            layers.BatchNormalization(),
             layers.GlobalAveragePooling2D(),
             layers.Dense(1, activation="sigmoid"),
         ]
