@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
-import ffcv
 import numpy as np
 import torch
 from ffcv.fields import IntField, RGBImageField
@@ -80,4 +80,4 @@ def to_numpy(batch: torch.Tensor) -> np.ndarray:
 
 
 def versions() -> dict[str, str]:
-    return {"ffcv": ffcv.__version__, "torch": torch.__version__}
+    return {"ffcv": version("ffcv"), "torch": torch.__version__}
