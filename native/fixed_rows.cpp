@@ -122,7 +122,11 @@ const float* FixedRows::interleaved(int y) {
 const float* FixedRows::interleaved(int y, const Span& wanted) {
     const auto begin = static_cast<std::size_t>(wanted.begin), last = static_cast<std::size_t>(wanted.end - 1);
     const int first = x_.lowest + x_.first[begin], end = x_.lowest + x_.first[last] + x_.taps_used(wanted.end - 1);
-    sum_rows(y, first - (first - columns_.row_first) % 2, end);
+    // Taps may reach beyond what is held; the last column held then stands for what is not.
+    const int from = std::clamp(first, columns_.first, columns_.last - 1), to = std::clamp(end, from + 1, columns_.last);
+    sum_rows(y, from - (from - columns_.row_first) % 2, to);
+    fill_columns(first, std::min(end, columns_.first));
+    fill_columns(std::max(first, columns_.last), end);
     const auto stride = static_cast<std::size_t>(pairs_ * kPairSamples);
     kernels().horizontal_fixed(row_, memory_.first_pair.data() + begin, x_weights_ + begin * stride, pairs_,
                                wanted.end - wanted.begin, pixels_ + 4 * begin);
