@@ -29,6 +29,7 @@ class Run:
         self._epoch = epoch
         self._prefetch = ahead
         self._ahead = ahead
+        self._together = 1  # batches of the largest call so far: a group may end with a smaller one
         self._state = threading.Condition()
         self._ready: deque[Rendering | Future[Batch] | BaseException] = deque()
         at_once = engine.batches_at_once
@@ -138,7 +139,8 @@ class Run:
         first, left = 0, list(portions)
         while left:
             count = self._engine.together(final, first, left)
-            self._ahead = self._engine.ahead(final, first, left[0], count, self._prefetch)
+            self._together = max(self._together, count)
+            self._ahead = self._engine.ahead(final, first, left[0], self._together, self._prefetch)
             count = min(count, self._ahead)
             if not self._wait_for_room():
                 return False
