@@ -457,7 +457,7 @@ def test_only_the_pictures_of_one_batch_must_be_of_one_size() -> None:
 def test_a_small_last_call_does_not_empty_the_queue() -> None:
     # 341 of these pictures are rendered by one call; 1,024 are planned together, so the last call makes one batch.
     source = feed.arrays(np.zeros((1024, 32, 32, 3), np.uint8))
-    loader = Loader(source, Pipeline([feed.Rotate(degrees=9)]), batch_size=32)
+    loader = Loader(source, Pipeline([feed.Rotate(degrees=(-9, 9))]), batch_size=32)
     list(loader)
     assert loader.report().ahead == 4 * 10
 
