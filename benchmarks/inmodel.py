@@ -1,6 +1,6 @@
 """The same pipeline outside the model and inside it, on a CPU: a Loader beside a Keras layer on each backend.
 
-    python benchmarks/inmodel.py [--photos FOLDER] [--rounds 3] [--seconds 1.5] [--backend jax ...]
+    python benchmarks/inmodel.py [--photos FOLDER] [--rounds 3] [--seconds 1.5] [--backend jax ...] [--job crop ...]
 
 Each backend has a process of its own, and the processes take turns, round after round. In each, from photographs in
 files to a batch of 32 tensors of 224x224:
@@ -11,8 +11,8 @@ files to a batch of 32 tensors of 224x224:
 - `both`: the Loader does all but what leaves the levels, and gives bytes; the layer normalizes.
 - `layer`: the layer alone, on one batch of such bytes that is there already: what is left if decoding costs nothing.
 
-Writes results/inmodel.json, and the table of docs/questions/inside-or-outside.md from it as results/inmodel.md. The
-machine must be quiet.
+Writes results/inmodel.json, and the table of docs/questions/inside-or-outside.md from it as results/inmodel.md; a part
+that is not measured this time keeps its figures. The machine must be quiet.
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def ways(job: str, photos: str) -> dict[str, Callable[[], Iterator[int]]]:
 def rate(run: Callable[[], Iterator[int]], seconds: float) -> float:
     """Pictures a second, after a few batches that are not counted."""
     iterator = run()
-    for _ in range(4):  # threads start, and what is compiled is compiled
+    for _ in range(2):  # threads start, and what is compiled is compiled
         next(iterator)
     begun, images = time.perf_counter(), 0
     while (passed := time.perf_counter() - begun) < seconds:
@@ -177,12 +177,12 @@ def ask(process: subprocess.Popen[str], job: str, way: str, seconds: float) -> f
     raise SystemExit(f"the measuring process ended with status {process.wait()}")
 
 
-def measure(backends: list[str], photos: Path, rounds: int, seconds: float) -> dict[str, Any]:
+def measure(jobs: list[str], backends: list[str], photos: Path, rounds: int, seconds: float) -> dict[str, Any]:
     """Pictures a second: by job, backend and way, one for each round."""
-    found: dict[str, Any] = {job: {backend: {way: [] for way in WAYS} for backend in backends} for job in JOBS}
+    found: dict[str, Any] = {job: {backend: {way: [] for way in WAYS} for backend in backends} for job in jobs}
     processes = {backend: start(backend, photos) for backend in backends}
     for number in range(rounds + 1):
-        for job in JOBS:
+        for job in jobs:
             for way in WAYS:
                 for backend, process in processes.items():
                     value = ask(process, job, way, seconds if number else 0.1)
@@ -216,6 +216,7 @@ def main() -> None:
     data = Path(os.environ.get("IMAGEFEED_DATA", Path(__file__).parents[2] / "shared" / "data"))
     parser.add_argument("--photos", type=Path, default=data / "cats_dogs" / "train", help="a folder of classes")
     parser.add_argument("--backend", choices=BACKENDS, nargs="+", help="by default those that are installed")
+    parser.add_argument("--job", choices=JOBS, nargs="+", default=list(JOBS))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1.5)
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -225,14 +226,13 @@ def main() -> None:
         serve(str(options.photos))
         return
     backends = options.backend or [name for name, module in BACKENDS.items() if find_spec(module)]
-    # A backend that was measured before keeps its figures until it is measured again.
     known = json.loads(options.out.read_text("utf-8"))["jobs"] if options.out.exists() else {}
-    measured = measure(backends, options.photos, options.rounds, options.seconds)
+    measured = measure(options.job, backends, options.photos, options.rounds, options.seconds)
     results = {
         "machine": platform.processor() or platform.machine(),
         "cores": len(os.sched_getaffinity(0)),
         "batch": BATCH,
-        "jobs": {job: dict(sorted({**known.get(job, {}), **measured[job]}.items())) for job in JOBS},
+        "jobs": {job: dict(sorted({**known.get(job, {}), **measured.get(job, {})}.items())) for job in JOBS},
     }
     options.out.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     options.out.with_suffix(".md").write_text(table(results), "utf-8")

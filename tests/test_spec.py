@@ -2,6 +2,7 @@
 """Saved pipelines: round trips, errors that name the place, and hostile files, which end in a SpecError."""
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -365,8 +366,22 @@ def test_files_of_other_kinds(content, tmp_path) -> None:
         SpecError, match=r"p.safetensors: (not a file that imagefeed has saved|a safetensors file, but)"
     ):
         Pipeline.load(tmp_path / "p.safetensors")
-    with pytest.raises(SpecError, match="not a file that imagefeed has saved"):
+
+
+def test_no_file_at_all(tmp_path) -> None:
+    with pytest.raises(SpecError, match=r"missing.safetensors: there is no such file; expected one that Pipeline.save"):
         Pipeline.load(tmp_path / "missing.safetensors")
+    with pytest.raises(SpecError, match=r": not a file; expected one that Pipeline.save"):
+        Pipeline.load(tmp_path)
+    with pytest.raises(SpecError, match=r": not a file that imagefeed has saved: .*name"):
+        Pipeline.load(tmp_path / ("n" * 300))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes in folders")
+def test_a_pipe_is_not_waited_for(tmp_path) -> None:
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    with pytest.raises(SpecError, match=r"pipe.safetensors: not a file; expected"):
+        Statistics.load(tmp_path / "pipe.safetensors")
 
 
 def test_loading_opens_nothing_and_imports_nothing(tmp_path) -> None:

@@ -189,8 +189,8 @@ def load(path: str | os.PathLike[str], kind: type[T]) -> T:
     Raises:
         SpecError: There is no such file, it is damaged, or it holds something else.
     """
+    document = read(path)
     try:
-        document = read(path)
         return decode(document.text, document.tensors, kind)
     except SpecError as error:
         raise SpecError(f"{os.fspath(path)}: {error}") from error
@@ -200,20 +200,24 @@ def read(path: str | os.PathLike[str]) -> Document:
     """The parts of a file that `save` wrote, not yet looked at.
 
     Raises:
-        SpecError: It is not such a file.
+        SpecError: There is no such file, or it is another kind of file.
     """
+    where = Path(path)
     safetensors = import_module("safetensors")
     try:
-        if Path(path).suffix == ".json":
-            return Document(Path(path).read_text("utf-8"), {})
-        with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
+        if not where.is_file():  # a folder, or a pipe, which would be waited for
+            fault = "not a file" if where.exists() else "there is no such file"
+            raise SpecError(f"{where}: {fault}; expected one that Pipeline.save or Statistics.save wrote")
+        if where.suffix == ".json":
+            return Document(where.read_text("utf-8"), {})
+        with safetensors.safe_open(str(where), framework="numpy") as file:
             metadata: dict[str, str] = file.metadata() or {}
             text = metadata.get(_KEY)
             if text is None:
-                raise SpecError("a safetensors file, but not one of imagefeed's")
+                raise SpecError(f"{where}: a safetensors file, but not one of imagefeed's")
             return Document(text, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118 - not a dict
     except (safetensors.SafetensorError, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise SpecError(f"not a file that imagefeed has saved: {error}") from error
+        raise SpecError(f"{where}: not a file that imagefeed has saved: {error}") from error
 
 
 # ------------------------------------------------------------------------------------------------ writing
