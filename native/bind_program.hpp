@@ -1,6 +1,8 @@
 // A program in Python's hands: built call by call, and read-only once it runs.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <type_traits>
 
 #include "bind.hpp"
@@ -62,6 +64,7 @@ struct PyProgram {
         pass.warp.border = static_cast<Border>(border);
         pass.warp.antialias = antialias;
         spread(fill, pass.warp.fill);
+        for (int c = 0; c < kMaxChannels; ++c) pass.warp.level_fill[c] = std::clamp(std::nearbyint(pass.warp.fill[c]), 0.0f, 255.0f);
     }
 
     // SciPy's affine_transform; see indexed.hpp.
@@ -77,6 +80,7 @@ struct PyProgram {
         pass.warp.border = static_cast<Border>(border);
         pass.warp.antialias = false;
         spread(fill, pass.warp.fill);
+        spread(fill, pass.warp.level_fill);
     }
 
     void color_matrix(Array<float, 3> matrix, Array<float, 2> low, Array<float, 2> high, bool diagonal) {

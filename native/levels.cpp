@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "prefetch.hpp"
+
 namespace imagefeed {
 namespace {
 
@@ -71,12 +73,10 @@ void move_row(const Picture& in, const Warp& warp, const std::uint8_t* row, int 
 // A small part of a large picture: its rows lie too far apart for the processor to foresee them.
 constexpr int kRowsAhead = 4;
 
-inline void prefetch_row([[maybe_unused]] const Picture& in, [[maybe_unused]] int y, [[maybe_unused]] int x0, [[maybe_unused]] int width) {
-#if defined(__GNUC__)
-    const int first = std::clamp(x0, 0, in.width) * in.channels, last = std::clamp(x0 + width, 0, in.width) * in.channels;
+inline void prefetch_row(const Picture& in, int y, int x0, int width) {
+    const std::ptrdiff_t first = std::clamp(x0, 0, in.width) * in.channels, last = std::clamp(x0 + width, 0, in.width) * in.channels;
     const std::uint8_t* const row = in.data + y * in.row_stride;
-    for (int at = first; at < last; at += 64) __builtin_prefetch(row + at);
-#endif
+    for (std::ptrdiff_t at = first; at < last; at += kCacheLine) prefetch(row + at);
 }
 
 // Any move, pixel by pixel.

@@ -34,6 +34,7 @@ struct WarpSpec {
     bool indexed = false;       // the matrix is SciPy's: see indexed.hpp; six values
     bool exact = false;         // and sampled in double precision
     float fill[kMaxChannels];
+    float level_fill[kMaxChannels];  // the same for a picture of bytes, which goes on in whole levels beyond its border
 };
 
 // Before the first pass: a resize in eight bits, see levels_resize.hpp.

@@ -8,6 +8,7 @@
 
 #include "levels.hpp"
 #include "orient.hpp"
+#include "prefetch.hpp"
 #include "rows.hpp"
 
 namespace imagefeed {
@@ -16,6 +17,8 @@ namespace {
 // What one buffer keeps from record to record, at most; and that as a share of what all workers may take.
 constexpr std::size_t kKeptMemory = std::size_t{64} << 20;
 constexpr std::size_t kKeptShare = 32;
+// Bytes of an array that are asked for before the first is read: more than that, and the processor sees it coming.
+constexpr std::ptrdiff_t kAskedFor = 4096;
 // Of a decoded pixel; and of the coefficients of one in a progressive file, which are all held at once.
 constexpr std::size_t kPixelBytes = 4, kCoefficientBytes = 6;
 // Scaled decoding smooths with its own kernel; two scaled pixels of context are enough for it, as for a full decode.
@@ -61,10 +64,7 @@ Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, bool le
     warp.antialias = spec.antialias;
     warp.indexed = spec.indexed;
     warp.exact = spec.exact;
-    for (int c = 0; c < kMaxChannels; ++c) {
-        // An eight-bit picture goes on in eight bits beyond its border.
-        warp.fill[c] = levels && !spec.indexed ? std::clamp(std::nearbyint(spec.fill[c]), 0.0f, 255.0f) : spec.fill[c];
-    }
+    std::copy_n(levels ? spec.level_fill : spec.fill, kMaxChannels, warp.fill);
     return Status::ok();
 }
 
@@ -158,6 +158,9 @@ Status Renderer::load_array(const ArrayView& array, const Region& region, const 
         const std::size_t lines = rows + static_cast<std::size_t>(margin.top + margin.bottom);
         auto* const pixels = decoded_.reserve<std::uint8_t>(checked_product(pitch, lines)) +
                              static_cast<std::size_t>(margin.top) * pitch + static_cast<std::size_t>(margin.left) * pixel;
+        // Records stand anywhere in memory, which is slow to come: its lines are asked for together, not one after another.
+        const std::ptrdiff_t read = std::min(static_cast<std::ptrdiff_t>(rows) * array.row_stride, kAskedFor);
+        for (std::ptrdiff_t at = 0; at < read; at += kCacheLine) prefetch(from + at);
         for (std::size_t y = 0; y < rows; ++y, from += array.row_stride) {
             if (color) {
                 kernels().rgb_to_x4(from, region.width(), pixels + y * pitch);

@@ -7,6 +7,7 @@
 
 #include "fixed.hpp"
 #include "half.hpp"
+#include "prefetch.hpp"
 
 namespace imagefeed {
 namespace {
@@ -83,13 +84,7 @@ struct Vec {
         return static_cast<float>(static_cast<std::uint32_t>(pixel) >> (8 * C) & 255);
     }
 
-    static void prefetch(const std::uint8_t* p) {
-#if defined(__GNUC__)
-        __builtin_prefetch(p);
-#else
-        (void)p;
-#endif
-    }
+    static void prefetch(const std::uint8_t* p) { imagefeed::prefetch(p); }
 
     static void store_u8(std::uint8_t* p, I v) { *p = static_cast<std::uint8_t>(v); }
     static void store_i16(std::int16_t* p, I v) { *p = static_cast<std::int16_t>(v); }

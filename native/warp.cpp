@@ -1,6 +1,7 @@
 #include "warp.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -71,51 +72,71 @@ namespace {
 // The first and the last place that a row or column of samples is read at: a sample reads the pixel it falls on or behind
 // and the next one. Places are not computed to the last bit.
 constexpr double kSlack = 0.01;
-int first_read(double place) { return static_cast<int>(std::floor(place - kSlack)); }
-int end_read(double place) { return static_cast<int>(std::floor(place + kSlack)) + 2; }
 
-// Where an affine warp samples the corners of its output, in turn, in pixels from the centre of the first one. Rows are
-// sampled in whole blocks. What else it samples lies between.
-struct Corners {
-    double x[4], y[4];
+int floor_to_int(double place) {
+    const int whole = static_cast<int>(place);
+    return whole - (place < whole ? 1 : 0);
+}
+
+int first_read(double place) { return floor_to_int(place - kSlack); }
+int end_read(double place) { return floor_to_int(place + kSlack) + 2; }
+
+// What an affine warp samples: a quadrilateral, in pixels from the centre of the picture's first one. Rows are sampled in
+// whole blocks.
+class Seen {
+public:
+    double left, top, right, bottom;
+
+    explicit Seen(const Warp& warp);
+    // The columns that are read of row `y`.
+    Span columns(int y) const;
+
+private:
+    // From the upper to the lower end; `slope` is columns a row. A level one is seen in its neighbours' ends.
+    struct Edge {
+        double x0, y0, y1, slope;
+    };
+    Edge edges_[4];
 };
 
-Corners corners(const Warp& warp) {
+Seen::Seen(const Warp& warp) {
     const double* const m = warp.matrix;
     const double begin = warp.indexed ? 0.0 : 0.5;
-    const double right = round_up(warp.width, kBlock) - 1 + begin, bottom = warp.height - 1 + begin;
+    const double end_u = round_up(warp.width, kBlock) - 1 + begin, end_v = warp.height - 1 + begin;
     // An indexed matrix has rows first.
     const double *const to_x = warp.indexed ? m + 3 : m, *const to_y = warp.indexed ? m : m + 3;
     const int of_x = warp.indexed ? 1 : 0, of_y = 1 - of_x;
-    Corners seen;
+    double x[4], y[4];
     for (int k = 0; k < 4; ++k) {
-        const double u = k == 1 || k == 2 ? right : begin, v = k >= 2 ? bottom : begin;
-        seen.x[k] = to_x[of_x] * u + to_x[of_y] * v + to_x[2] - begin;
-        seen.y[k] = to_y[of_x] * u + to_y[of_y] * v + to_y[2] - begin;
+        const double u = k == 1 || k == 2 ? end_u : begin, v = k >= 2 ? end_v : begin;
+        x[k] = to_x[of_x] * u + to_x[of_y] * v + to_x[2] - begin;
+        y[k] = to_y[of_x] * u + to_y[of_y] * v + to_y[2] - begin;
     }
-    return seen;
+    for (int k = 0; k < 4; ++k) {
+        int upper = k, lower = (k + 1) % 4;
+        if (y[upper] > y[lower]) std::swap(upper, lower);
+        const double rise = y[lower] - y[upper];
+        edges_[k] = {x[upper], y[upper], y[lower], rise > 0 ? (x[lower] - x[upper]) / rise : 0.0};
+    }
+    left = *std::min_element(x, x + 4);
+    right = *std::max_element(x, x + 4);
+    top = *std::min_element(y, y + 4);
+    bottom = *std::max_element(y, y + 4);
 }
 
-// The columns that are read of row `y`.
-Span columns_read(const Corners& seen, int y) {
+Span Seen::columns(int y) const {
     const double above = y - 1 - kSlack, below = y + 1 + kSlack;
-    double low = std::numeric_limits<double>::infinity(), high = -low;
-    for (int k = 0; k < 4; ++k) {
-        const int other = (k + 1) % 4;
-        double x0 = seen.x[k], y0 = seen.y[k], x1 = seen.x[other], y1 = seen.y[other];
-        if (y0 > y1) {
-            std::swap(x0, x1);
-            std::swap(y0, y1);
-        }
-        if (y1 < above || y0 > below) continue;
+    if (bottom < above || top > below) return {0, 0};
+    double low = right, high = left;
+    for (const Edge& edge : edges_) {
+        if (edge.y1 < above || edge.y0 > below) continue;
         // The part of the edge between the two.
-        const double slope = y1 > y0 ? (x1 - x0) / (y1 - y0) : 0.0;
-        const double from = y0 < above ? x0 + (above - y0) * slope : x0;
-        const double to = y1 > below ? x0 + (below - y0) * slope : x1;
+        const double from = edge.x0 + (std::max(above, edge.y0) - edge.y0) * edge.slope;
+        const double to = edge.x0 + (std::min(below, edge.y1) - edge.y0) * edge.slope;
         low = std::min(low, std::min(from, to));
         high = std::max(high, std::max(from, to));
     }
-    return low > high ? Span{0, 0} : Span{first_read(low), end_read(high)};
+    return {first_read(low), end_read(high)};
 }
 
 }  // namespace
@@ -125,12 +146,10 @@ bool border_margin(const Warp& warp, int height, int width, Margin& margin) {
     margin = {};
     if (warp.interpolation != Interpolation::bilinear) return false;
     if (warp.indexed ? warp.exact || warp.border == Border::wrap : is_aligned(m) || m[6] != 0 || m[7] != 0 || m[8] != 1) return false;
-    const Corners seen = corners(warp);
+    const Seen seen(warp);
     const auto before = [](double from, int size) { return from < -size || !(from < size) ? -1 : std::max(0, -first_read(from)); };
     const auto after = [](double to, int size) { return to > 2 * size - 3 || !(to > -size) ? -1 : std::max(0, end_read(to) - size); };
-    const auto [left, right] = std::minmax_element(seen.x, seen.x + 4);
-    const auto [top, bottom] = std::minmax_element(seen.y, seen.y + 4);
-    const Margin found{before(*left, width), before(*top, height), after(*right, width), after(*bottom, height)};
+    const Margin found{before(seen.left, width), before(seen.top, height), after(seen.right, width), after(seen.bottom, height)};
     if (found.left < 0 || found.top < 0 || found.right < 0 || found.bottom < 0) return false;
     margin = found;
     return true;
@@ -140,9 +159,9 @@ void columns_needed(const Picture& picture, const Margin& margin, const Warp& wa
     const Region& held = picture.held;
     spans.assign(static_cast<std::size_t>(held.height()), {held.width(), 0});
     const bool folds = warp.border == Border::reflect || warp.border == Border::wrap;
-    const Corners seen = corners(warp);
+    const Seen seen(warp);
     for (int y = held.y0 - margin.top; y < held.y1 + margin.bottom; ++y) {
-        const Span read = columns_read(seen, y);
+        const Span read = seen.columns(y);
         const int source = border_index(warp.border, y, picture.height);
         if (read.begin >= read.end || source < 0) continue;
         // A row that is read beyond its ends: they are laid from the pixel at the end, or from any.
@@ -156,55 +175,71 @@ void columns_needed(const Picture& picture, const Margin& margin, const Warp& wa
 
 namespace {
 
+template <class Sample>
+using Pixel = std::array<Sample, 4>;
+
 // One pixel of a constant border's color, in samples of `level` a level.
 template <class Sample>
-void fill_pixel(const Warp& warp, Sample level, void* pixel) {
-    Sample color[4];
-    for (int c = 0; c < 4; ++c) color[c] = static_cast<Sample>(warp.fill[c] * static_cast<float>(level));
-    std::memcpy(pixel, color, sizeof color);
+Pixel<Sample> outside_pixel(const Warp& warp, Sample level) {
+    Pixel<Sample> pixel;
+    for (std::size_t c = 0; c < 4; ++c) pixel[c] = static_cast<Sample>(warp.fill[c] * static_cast<float>(level));
+    return pixel;
 }
 
-// What each column beside the picture reads, as an offset in its row; negative for a constant border.
-std::vector<std::ptrdiff_t> columns_beside(const Picture& picture, const Region& all, Border border, std::ptrdiff_t pixel_bytes) {
-    std::vector<std::ptrdiff_t> from(static_cast<std::size_t>(all.width()));
-    for (int x = all.x0; x < all.x1; ++x) {
-        const int source = border_index(border, x, picture.width);
-        from[static_cast<std::size_t>(x - all.x0)] =
-            source < 0 ? -1 : pixel_bytes * (std::clamp(source, picture.held.x0, picture.held.x1 - 1) - all.x0);
+// A row beyond the picture's ends: its last pixels again, the row folded back, or one color.
+template <class Sample>
+class RowEnds {
+public:
+    RowEnds(const Picture& picture, const Region& all, Border border, Pixel<Sample> outside)
+        : left_(picture.held.x0 - all.x0), right_(picture.held.x1 - all.x0), repeats_(border == Border::replicate), outside_(outside) {
+        if (border == Border::replicate || border == Border::constant) return;
+        from_.resize(static_cast<std::size_t>(all.width()));
+        for (int x = all.x0; x < all.x1; ++x)
+            from_[static_cast<std::size_t>(x - all.x0)] = std::clamp(border_index(border, x, picture.width) - all.x0, left_, right_ - 1);
     }
-    return from;
-}
 
-template <std::ptrdiff_t PixelBytes>
-void lay_around(Picture& picture, const Region& all, Border border, const Corners& seen, const std::uint8_t* outside) {
+    // Columns [begin, end) of what is laid of the row `from`; columns count from the first one that may be laid.
+    void lay(const Pixel<Sample>* from, int begin, int end, Pixel<Sample>* to) const {
+        lay_end(from, begin, std::min(end, left_), left_, to);
+        const int middle = std::max(begin, left_), middle_end = std::min(end, right_);
+        if (from != to && middle < middle_end) std::copy(from + middle, from + middle_end, to + middle);
+        lay_end(from, std::max(begin, right_), end, right_ - 1, to);
+    }
+
+    void lay_outside(int begin, int end, Pixel<Sample>* to) const { std::fill(to + begin, to + end, outside_); }
+
+private:
+    void lay_end(const Pixel<Sample>* from, int begin, int end, int edge, Pixel<Sample>* to) const {
+        if (begin >= end) return;
+        if (from_.empty()) return std::fill(to + begin, to + end, repeats_ ? from[edge] : outside_);
+        for (int x = begin; x < end; ++x) to[x] = from[from_[static_cast<std::size_t>(x)]];
+    }
+
+    int left_, right_;  // of the picture
+    bool repeats_;
+    Pixel<Sample> outside_;
+    std::vector<int> from_;  // of each column, the one it reads
+};
+
+// Rows of so few columns are laid whole: that is done sooner than finding out which of them are read.
+constexpr int kShortRow = 128;
+
+template <class Sample>
+void lay_around(Picture& picture, const Region& all, Border border, const Seen& seen, bool whole, Pixel<Sample> outside) {
     const Region held = picture.held;
-    auto* const first = const_cast<std::uint8_t*>(picture.data) + (all.y0 - held.y0) * picture.row_stride + PixelBytes * (all.x0 - held.x0);
-    const auto row_of = [&](int y) { return first + (y - all.y0) * picture.row_stride; };
-    const std::vector<std::ptrdiff_t> from = columns_beside(picture, all, border, PixelBytes);
+    const std::ptrdiff_t pitch = picture.row_stride / static_cast<std::ptrdiff_t>(sizeof outside);
+    auto* const first = reinterpret_cast<Pixel<Sample>*>(const_cast<std::uint8_t*>(picture.data)) + (all.y0 - held.y0) * pitch + (all.x0 - held.x0);
+    const auto row_of = [&](int y) { return first + (y - all.y0) * pitch; };
+    const RowEnds<Sample> ends(picture, all, border, outside);
     for (int y = all.y0; y < all.y1; ++y) {
-        const Span read = columns_read(seen, y);
-        const int begin = std::max(read.begin, all.x0), end = std::min(read.end, all.x1);
-        const bool inside = y >= held.y0 && y < held.y1;
-        const int source = inside ? y : border_index(border, y, picture.height);
-        std::uint8_t* const to = row_of(y);
-        const std::uint8_t* const row = source < 0 ? nullptr : row_of(std::clamp(source, held.y0, held.y1 - 1));
-        const auto lay = [&](int x0, int x1) {
-            for (int x = x0; x < x1; ++x) {
-                const std::ptrdiff_t at = row == nullptr ? -1 : from[static_cast<std::size_t>(x - all.x0)];
-                std::memcpy(to + PixelBytes * (x - all.x0), at < 0 ? outside : row + at, PixelBytes);
-            }
-        };
-        lay(begin, std::min(end, held.x0));
-        const int middle = std::max(begin, held.x0), middle_end = std::min(end, held.x1);
-        if (row == nullptr) {
-            lay(middle, middle_end);
-        } else if (!inside && middle < middle_end) {
-            const std::ptrdiff_t at = PixelBytes * (middle - all.x0);
-            std::memcpy(to + at, row + at, PixelBytes * static_cast<std::size_t>(middle_end - middle));
-        }
-        lay(std::max(begin, held.x1), end);
+        const Span read = whole ? Span{all.x0, all.x1} : seen.columns(y);
+        const int begin = std::max(read.begin, all.x0) - all.x0, end = std::min(read.end, all.x1) - all.x0;
+        if (begin >= end) continue;
+        const int source = y >= held.y0 && y < held.y1 ? y : border_index(border, y, picture.height);
+        if (source < 0) ends.lay_outside(begin, end, row_of(y));
+        else ends.lay(row_of(std::clamp(source, held.y0, held.y1 - 1)), begin, end, row_of(y));
     }
-    picture.data = first;
+    picture.data = reinterpret_cast<const std::uint8_t*>(first);
     picture.held = all;
 }
 
@@ -220,13 +255,11 @@ void lay_border(Picture& picture, const Margin& margin, const Warp& warp) {
     if (held.y0 == 0) all.y0 = -margin.top;
     if (held.x1 == picture.width) all.x1 += margin.right;
     if (held.y1 == picture.height) all.y1 += margin.bottom;
-    std::uint8_t outside[8];
-    if (picture.samples == Samples::fine16x4) {
-        fill_pixel<std::int16_t>(warp, kFineLevel, outside);
-        lay_around<8>(picture, all, border, corners(warp), outside);
+    const Seen seen(warp);
+    if (picture.samples == Samples::fine16x4) {  // only what is read of it is there
+        lay_around<std::int16_t>(picture, all, border, seen, false, outside_pixel<std::int16_t>(warp, kFineLevel));
     } else {
-        fill_pixel<std::uint8_t>(warp, 1, outside);
-        lay_around<4>(picture, all, border, corners(warp), outside);
+        lay_around<std::uint8_t>(picture, all, border, seen, all.width() <= kShortRow, outside_pixel<std::uint8_t>(warp, 1));
     }
 }
 

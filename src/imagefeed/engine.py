@@ -47,7 +47,7 @@ RENDERED_TOGETHER = 1 << 20
 PLANNED_TOGETHER = 1024
 # What is rendered by one call may be many small batches. Several calls are ahead then, so that the native threads have
 # work while the next records are planned.
-CALLS_AHEAD = 4
+CALLS_AHEAD = 6
 _DAMAGED_FAULT = 5
 
 
@@ -319,7 +319,7 @@ class Engine:
         """Wait for a batch, and call the Python functions of whole batches. Bad records are left out and listed."""
         group = rendering.group
         rows = range(rendering.first, rendering.first + len(rendering.portion.records))
-        errors = {row: group.errors[row] for row in rows if row in group.errors}
+        errors = {row: group.errors[row] for row in rows if row in group.errors} if group.errors else {}
         wait(rendering.job)
         for part in range(len(rendering.made)):
             for k, kind, message in rendering.job.faults(part):
@@ -339,7 +339,7 @@ class Engine:
             padding = int((good >= count - padding).sum())
         (_, images), *followed = made
         targets = group.following.batch(good + rows.start, dict(followed))
-        if len(images):
+        if len(images) and self.of_batches.steps:
             images, targets = self._call_on_batch(group.epoch, portion.number, images, targets)
         bad = tuple(errors[row] for row in sorted(errors))
         lost = np.array(sorted(errors), np.int64) - rows.start

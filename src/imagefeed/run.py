@@ -29,6 +29,7 @@ class Run:
         self._epoch = epoch
         self._prefetch = ahead
         self._ahead = ahead
+        self._room = 0  # batches that may be left when more are begun
         self._together = 1  # batches of the largest call so far: a group may end with a smaller one
         self._state = threading.Condition()
         self._ready: deque[Rendering | Future[Batch] | BaseException] = deque()
@@ -84,7 +85,10 @@ class Run:
             if not self._ready:
                 return None
             item = self._ready.popleft()
-            self._state.notify_all()
+            if (
+                len(self._ready) <= self._room
+            ):  # waking the conductor for every batch would cost more than small ones do
+                self._state.notify_all()
             return item
 
     def _begun(self, rendering: Rendering) -> Rendering | Future[Batch]:
@@ -96,10 +100,11 @@ class Run:
             self._ready.extend(items)
             self._state.notify_all()
 
-    def _wait_for_room(self) -> bool:
-        """Whether another batch is wanted."""
+    def _wait_for_room(self, count: int = 1) -> bool:
+        """Whether some more batches are wanted, which are begun at once."""
         with self._state:
-            while len(self._ready) >= self._ahead and not self._closed:
+            self._room = max(0, self._ahead - count)
+            while len(self._ready) > self._room and not self._closed:
                 self._state.wait()
             return not self._closed
 
@@ -142,7 +147,7 @@ class Run:
             self._together = max(self._together, count)
             self._ahead = self._engine.ahead(final, first, left[0], self._together, self._prefetch)
             count = min(count, self._ahead)
-            if not self._wait_for_room():
+            if not self._wait_for_room(count):
                 return False
             self._put(*map(self._begun, self._engine.render(final, first, left[:count])))
             first += sum(len(portion.records) for portion in left[:count])
