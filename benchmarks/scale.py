@@ -1,16 +1,18 @@
 """What docs/scale.md reckons with: Ray beside the plain loader on one machine, two shards beside one loader, and what a
 record costs in an index, in a shuffled order, in statistics and in a cache.
 
-    python benchmarks/scale.py --photos FOLDER [--out FILE] [--part uint8|float32|driver|shards|records] [--rounds 3]
+    python benchmarks/scale.py --photos FOLDER [--out FILE] [--part uint8|float32|driver|shards|records] [--seconds 30]
 
-FOLDER holds JPEGs in a sub-folder for every class. A part takes less than a minute and is written beside the others.
-Systems take turns; ratios are of the same round. Of a loader the first third of the pictures is not counted; through
-Ray, where pictures arrive by the thousand, the rate is what further pictures take beyond the time for a few.
+FOLDER holds JPEGs in a sub-folder for every class. A part has as many rounds as fit into its seconds, beside what Ray
+takes to start, and is written beside the others. Systems take turns; ratios are of the same round. Of a loader the
+first third of the pictures is not counted; through Ray, where pictures arrive by the thousand, the rate is what further
+pictures take beyond the time for a few.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import multiprocessing
 import os
@@ -18,7 +20,7 @@ import pickle
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +35,22 @@ from imagefeed.sums import MomentSum, ScatterSum
 CROP = [feed.RandomResizedCrop((224, 224)), feed.HorizontalFlip()]
 STEPS = {"uint8": CROP, "float32": [*CROP, feed.Rescale(1 / 255)]}
 BATCH = 32
-RENDERED = 9000
+RENDERED = {"uint8": 8000, "float32": 5000}
+"""Pictures of a round, which is to take less than half a minute."""
 FEW = 1000
 CORES = available_cores()
+
+
+def turns(seconds: float) -> Iterator[int]:
+    """Rounds: at least one, and as long as another one fits into the time."""
+    begin = time.perf_counter()
+    longest = 0.0
+    for turn in itertools.count():
+        start = time.perf_counter()
+        if turn and start - begin + longest > seconds:
+            return
+        yield turn
+        longest = max(longest, time.perf_counter() - start)
 
 
 def steady(sizes: Iterable[int], total: int) -> tuple[float, float]:
@@ -58,7 +73,7 @@ def spread(values: list[float]) -> dict[str, Any]:
     return {"median": statistics.median(values), "low": min(values), "high": max(values), "rounds": len(values)}
 
 
-def rendering(source: feed.Source, dtype: str, rounds: int) -> dict[str, Any]:
+def rendering(source: feed.Source, dtype: str, seconds: float) -> dict[str, Any]:
     """Through Ray, beside the plain loader."""
     import ray
 
@@ -76,13 +91,14 @@ def rendering(source: feed.Source, dtype: str, rounds: int) -> dict[str, Any]:
         return arrivals[-1] - begin, arrivals[0] - begin
 
     ours, theirs, starts = [], [], []
-    through_ray(FEW)  # the first touches memory that later ones use again
     loader = feed.Loader(source, pipeline, batch_size=BATCH)
-    for _ in range(rounds):
-        batches = (len(batch.images) for epoch in range(RENDERED // len(source)) for batch in loader.batches(epoch))
-        ours.append(steady(batches, RENDERED)[0])
+    for _ in turns(seconds):
+        epochs = FEW * 4 // len(source)
+        batches = (len(batch.images) for epoch in range(epochs) for batch in loader.batches(epoch))
+        ours.append(steady(batches, epochs * len(source))[0])
+        many = through_ray(RENDERED[dtype])[0]
         few, start = through_ray(FEW)
-        theirs.append((RENDERED - FEW) / (through_ray(RENDERED)[0] - few))
+        theirs.append((RENDERED[dtype] - FEW) / (many - few))
         starts.append(start)
     ray.shutdown()
     ratios = [there / here for there, here in zip(theirs, ours, strict=True)]
@@ -96,19 +112,49 @@ class Nothing:
         return units
 
 
-def driver(rounds: int) -> dict[str, Any]:
-    """How many units a second the process hands out that has begun a job."""
+class Moved:
+    """What is left of an actor that has nothing to render: a unit of pictures that are there already."""
+
+    def __init__(self, dtype: str) -> None:
+        self.images = np.ones((BATCH, 224, 224, 3), dtype)
+
+    def __call__(self, units: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        for _ in range(1024 // BATCH):
+            yield {"image": self.images}
+
+
+def moved(dtype: str) -> float:
+    """Pictures a second that one process gets from actors that have them already."""
     import ray
 
-    ray.init(num_cpus=CORES, object_store_memory=1 << 30, include_dashboard=False, log_to_driver=False)
+    given = ray.data.from_items(list(range(12)), override_num_blocks=12)
+    strategy = ray.data.ActorPoolStrategy(size=1, max_concurrent_calls_per_actor=2, enable_true_multi_threading=True)
+    made = given.map_batches(Moved, fn_constructor_args=[dtype], batch_size=None, compute=strategy, num_cpus=CORES)
+    made.context.enable_progress_bars = False
+    return steady((len(batch["image"]) for batch in made.iter_batches(batch_size=BATCH)), 12 * 1024)[0]
+
+
+def driver(seconds: float) -> dict[str, Any]:
+    """How many units a second the process hands out that has begun a job, and what it takes to hand over pictures."""
+    import ray
+
+    ray.init(num_cpus=CORES, object_store_memory=3 << 30, include_dashboard=False, log_to_driver=False)
     rates: list[float] = []
-    for _ in range(rounds):
+    handed: dict[str, list[float]] = {"uint8": [], "float32": []}
+    for _ in turns(seconds):
+        for dtype, found in handed.items():
+            found.append(moved(dtype))
         given = ray.data.from_items(list(range(400)), override_num_blocks=400)
         done = given.map_batches(Nothing, batch_size=None, compute=ray.data.ActorPoolStrategy(size=CORES), num_cpus=1)
         done.context.enable_progress_bars = False
         rates.append(steady((1 for _ in done.iter_batches(batch_size=None)), 400)[0])
     ray.shutdown()
-    return {"units_rate": statistics.median(rates), "units": spread(rates)}
+    return {
+        "units_rate": statistics.median(rates),
+        "units": spread(rates),
+        "moved": {dtype: spread(found) for dtype, found in handed.items()},
+        "moved_milliseconds": {dtype: 1000 / statistics.median(found) for dtype, found in handed.items()},
+    }
 
 
 def timed_shard(photos: Path, rank: int, world: int, begun: Any, results: Any) -> None:
@@ -122,11 +168,11 @@ def timed_shard(photos: Path, rank: int, world: int, begun: Any, results: Any) -
     results.put((count, begin, time.monotonic()))
 
 
-def shards(photos: Path, rounds: int) -> dict[str, Any]:
+def shards(photos: Path, seconds: float) -> dict[str, Any]:
     """A process for each core beside one for all."""
     context = multiprocessing.get_context("spawn")
     ratios: list[float] = []
-    for _ in range(rounds):
+    for _ in turns(seconds):
         rates: dict[int, float] = {}
         for world in (1, CORES):
             begun, results = context.Barrier(world), context.Queue()
@@ -143,7 +189,7 @@ def shards(photos: Path, rounds: int) -> dict[str, Any]:
     return {"processes": CORES, "to_one": spread(ratios)}
 
 
-def seconds(work: Callable[[], object], times: int = 5) -> float:
+def least(work: Callable[[], object], times: int = 5) -> float:
     """The least of several runs."""
     found: list[float] = []
     for _ in range(times):
@@ -153,7 +199,7 @@ def seconds(work: Callable[[], object], times: int = 5) -> float:
     return min(found)
 
 
-def records(source: feed.Source, rounds: int) -> dict[str, Any]:
+def records(source: feed.Source, seconds: float) -> dict[str, Any]:
     """What one record costs."""
     million = 10**6
     listed = [f"n{k // 1300:08d}_{k % 1300}.JPEG" for k in range(million)]
@@ -166,9 +212,8 @@ def records(source: feed.Source, rounds: int) -> dict[str, Any]:
         feed.materialize(source, small, Path(scratch) / "out", copies=1, shards=4)
         packed = time.perf_counter() - started
         manifest = feed.Manifest.load(Path(scratch) / "out")
-    fitted = min(
-        seconds(lambda: feed.Statistics.fit(source, feed.Pipeline([feed.Resize((224, 224))])), 1) for _ in range(rounds)
-    )
+    whole = feed.Pipeline([feed.Resize((224, 224))])
+    fitted = min(least(lambda: feed.Statistics.fit(source, whole), 1) for _ in turns(seconds / 3))
     moments, matrix = MomentSum("channel"), ScatterSum(3072)
     moments.add(np.ones((2, 3, 4, 4), np.float32))
     matrix.add(np.ones((2, 3072), np.float32))
@@ -178,10 +223,10 @@ def records(source: feed.Source, rounds: int) -> dict[str, Any]:
         "name_length": statistics.mean(map(len, listed)),
         "names_sent_bytes": len(sent) / million,
         "ranges_bytes": 4 + 8 + 8 + 9 + len("0000000017-n01440764_10026.jpg"),
-        "shuffle_nanoseconds": seconds(lambda: shuffled(some, 10**9, seed=1, epoch=2)) / million * 1e9,
+        "shuffle_nanoseconds": least(lambda: shuffled(some, 10**9, seed=1, epoch=2)) / million * 1e9,
         "statistics_rate": len(source) / fitted,
         "sum_bytes": {"channel": len(pickle.dumps(moments)), "zca_32x32x3": len(pickle.dumps(matrix))},
-        "merge_seconds": {"zca_32x32x3": seconds(lambda: matrix.merge(matrix), 3)},
+        "merge_seconds": {"zca_32x32x3": least(lambda: matrix.merge(matrix), 3)},
         "stored_bytes": statistics.mean(files),
         "packing_rate": len(source) / packed,
         "packed_bytes": manifest.bytes / manifest.samples,
@@ -193,15 +238,15 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "scale.json")
     parser.add_argument("--part", choices=("uint8", "float32", "driver", "shards", "records"))
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=30)
     arguments = parser.parse_args()
     source = feed.folder(arguments.photos)
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "uint8": lambda: rendering(source, "uint8", arguments.rounds),
-        "float32": lambda: rendering(source, "float32", arguments.rounds),
-        "driver": lambda: driver(arguments.rounds),
-        "shards": lambda: shards(arguments.photos, arguments.rounds),
-        "records": lambda: records(source, arguments.rounds),
+        "uint8": lambda: rendering(source, "uint8", arguments.seconds),
+        "float32": lambda: rendering(source, "float32", arguments.seconds),
+        "driver": lambda: driver(arguments.seconds),
+        "shards": lambda: shards(arguments.photos, arguments.seconds),
+        "records": lambda: records(source, arguments.seconds),
     }
     found = json.loads(arguments.out.read_text("utf-8")) if arguments.out.exists() else {}
     found["cores"] = CORES

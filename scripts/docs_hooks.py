@@ -56,11 +56,13 @@ def rates(results: dict[str, Any], job: str, system: str) -> list[float]:
 
 
 def scale(results: dict[str, Any], *path: str) -> str:
-    """A figure of benchmarks/scale.py: at least one is a count, and less than one a share."""
+    """A figure of benchmarks/scale.py: ratios as shares, milliseconds with two digits, and counts."""
     found: Any = _scale()
     for name in path:
         found = found[name]
-    return f"{found:.0%}" if path[-2] == "ratio" or "to_one" in path else f"{found:,.0f}"
+    if path[-2] == "ratio" or "to_one" in path:
+        return f"{found:.0%}"
+    return f"{found:.2f}" if "milliseconds" in path[-2] else f"{found:,.0f}"
 
 
 def plan(results: dict[str, Any]) -> str:

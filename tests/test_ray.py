@@ -63,7 +63,9 @@ def test_a_cache_holds_what_the_first_steps_make(found) -> None:
 
 @needs_ray
 def test_errors_are_those_of_this_package(found) -> None:
-    assert "bad/a/x.jpg: not a picture" in found["error"]
+    kind, file, said = found["error"]
+    assert (kind, file) == ("DecodeError", "bad/a/x.jpg")
+    assert "bad/a/x.jpg: not a picture in a format" in said
     assert found["error cpus"] == "cpus=: got 9; expected at most 1, the cores of the largest machine"
 
 
