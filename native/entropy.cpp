@@ -21,7 +21,7 @@ static_assert(D_MAX_BLOCKS_IN_MCU == kMostBlocks && MAX_COMPS_IN_SCAN == kMostCo
 
 }  // namespace
 
-bool EntropyDecoder::attach(jpeg_decompress_struct& info) {
+bool EntropyDecoder::attach(jpeg_decompress_struct& info, CodeTables& tables) {
     if (info.progressive_mode || info.arith_code || info.data_precision != 8 || jpeg_has_multiple_scans(&info) ||
         info.comps_in_scan != info.num_components || info.Ss != 0 || info.Se != DCTSIZE2 - 1 || info.Ah != 0 || info.Al != 0)
         return false;
@@ -30,8 +30,8 @@ bool EntropyDecoder::attach(jpeg_decompress_struct& info) {
     for (int k = 0; k < info.blocks_in_MCU; ++k) {
         const int number = info.MCU_membership[k];
         const jpeg_component_info& component = *info.cur_comp_info[number];
-        const Table* const dc = table(info.dc_huff_tbl_ptrs[component.dc_tbl_no], component.dc_tbl_no, true);
-        const Table* const ac = table(info.ac_huff_tbl_ptrs[component.ac_tbl_no], component.ac_tbl_no, false);
+        const CodeTable* const dc = tables.find(info.dc_huff_tbl_ptrs[component.dc_tbl_no], component.dc_tbl_no, true);
+        const CodeTable* const ac = tables.find(info.ac_huff_tbl_ptrs[component.ac_tbl_no], component.ac_tbl_no, false);
         if (dc == nullptr || ac == nullptr) return false;
         scan_.blocks[k] = {&dc->symbols, &ac->symbols, &ac->skips, number, component.component_needed != FALSE, scaled_size(component) == 1};
     }
@@ -52,23 +52,6 @@ bool EntropyDecoder::attach(jpeg_decompress_struct& info) {
 void EntropyDecoder::keep_columns(unsigned first, unsigned end) {
     first_kept_ = first;
     end_kept_ = end;
-}
-
-const EntropyDecoder::Table* EntropyDecoder::table(const JHUFF_TBL* stated, int number, bool dc) {
-    if (stated == nullptr) return nullptr;
-    Table& kept = (dc ? dc_tables_ : ac_tables_)[number];
-    HuffmanCode code;
-    std::memcpy(code.counts, stated->bits, sizeof code.counts);
-    std::memcpy(code.symbols, stated->huffval, sizeof code.symbols);
-    code.counts[0] = 0;
-    // Most files of a data set have the same tables, so those of the last file are kept.
-    if (!kept.built || std::memcmp(&kept.code, &code, sizeof code) != 0) {
-        kept.code = code;
-        kept.usable = kept.symbols.build(code, dc);
-        if (kept.usable && !dc) kept.skips.build(kept.symbols);
-        kept.built = true;
-    }
-    return kept.usable ? &kept : nullptr;
 }
 
 // What is left of the part before, and the next part, up to a marker; after it, zeros for an MCU that is cut off there.

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "huffman.hpp"
+#include "code_tables.hpp"
 #include "libjpeg.hpp"
 #include "scan.hpp"
 
@@ -23,7 +23,7 @@ public:
 
     // Takes the place of libjpeg's decoder, between jpeg_start_decompress and the first row. False, and nothing has
     // changed, if the scan is of another kind.
-    bool attach(jpeg_decompress_struct& info);
+    bool attach(jpeg_decompress_struct& info, CodeTables& tables);
     // Of every row of MCUs only these columns are used, half-open; the coefficients of others stay zero.
     void keep_columns(unsigned first, unsigned end);
     // Reads what was put off of the rows that libjpeg has taken; false at a fault.
@@ -36,15 +36,7 @@ public:
     void forget_fault() { fault_ = false; }
 
 private:
-    struct Table {
-        HuffmanCode code{};
-        bool built = false, usable = false;
-        SymbolTable symbols;
-        SkipTable skips;
-    };
-
     static boolean decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks);
-    const Table* table(const JHUFF_TBL* stated, int number, bool dc);
     bool read(JBLOCKROW* blocks);
     bool catch_up();
     void leap();
@@ -65,7 +57,6 @@ private:
     std::size_t put_off_ = 0;  // MCUs that nobody has needed yet
     unsigned column_ = 0, columns_ = 0, first_kept_ = 0, end_kept_ = 0;
     bool fault_ = false;
-    Table dc_tables_[NUM_HUFF_TBLS], ac_tables_[NUM_HUFF_TBLS];
 };
 
 }  // namespace imagefeed

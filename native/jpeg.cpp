@@ -76,6 +76,7 @@ struct JpegDecoder::Impl {
         errors.hit_end_of_file = errors.missing_data = false;
         errors.base.num_warnings = 0;
         takeover.entropy.forget_fault();
+        takeover.intervals.forget_fault();
     }
 
     Status failure(Fault fault, const char* what) {
@@ -130,7 +131,8 @@ Status JpegDecoder::decode(const std::uint8_t* data, std::size_t size, Region re
                            const Margin& margin, Buffer& memory, Picture& picture, BitReader reader) {
     Status status = decode_once(data, size, region, denominator, color, margin, memory, picture, reader);
     // What to make of a damaged file is left to libjpeg, from its first bit on.
-    if (impl_->takeover.entropy.found_fault() && reader == BitReader::best)
+    const Takeover& taken = impl_->takeover;
+    if ((taken.entropy.found_fault() || taken.intervals.found_fault()) && reader == BitReader::best)
         status = decode_once(data, size, region, denominator, color, margin, memory, picture, BitReader::libjpeg);
     return status;
 }
@@ -148,38 +150,56 @@ Status JpegDecoder::decode_once(const std::uint8_t* data, std::size_t size, Regi
     d.info.scale_denom = static_cast<unsigned>(denominator);
     d.info.dct_method = JDCT_ISLOW;
     d.info.do_fancy_upsampling = TRUE;
-    jpeg_start_decompress(&d.info);
-    const bool ours = reader != BitReader::libjpeg && d.takeover.entropy.attach(d.info);
-    if (!ours && reader == BitReader::ours) {
-        jpeg_abort_decompress(&d.info);
-        return Status::fail(Fault::decode, "a scan that only libjpeg reads");
-    }
-
-    if (reader != BitReader::libjpeg) d.takeover.inverse.attach(d.info);
-
-    const int width = static_cast<int>(d.info.output_width);
-    const int height = static_cast<int>(d.info.output_height);
-    region.x0 = std::clamp(region.x0, 0, width - 1);
-    region.y0 = std::clamp(region.y0, 0, height - 1);
-    region.x1 = std::clamp(region.x1, region.x0 + 1, width);
-    region.y1 = std::clamp(region.y1, region.y0 + 1, height);
-    if (region.width() < width) {
-        JDIMENSION x = static_cast<JDIMENSION>(region.x0), columns = static_cast<JDIMENSION>(region.width());
-        jpeg_crop_scanline(&d.info, &x, &columns);
-        region.x0 = static_cast<int>(x);
-        region.x1 = static_cast<int>(x + columns);
-        if (ours) {
-            const auto mcu = static_cast<unsigned>(least_scaled_size(d.info) * (d.info.comps_in_scan == 1 ? 1 : d.info.max_h_samp_factor));
-            d.takeover.entropy.keep_columns(x / mcu, (x + columns + mcu - 1) / mcu);
-        }
-    }
-    if (region.y0 > 0) jpeg_skip_scanlines(&d.info, static_cast<JDIMENSION>(region.y0));
+    jpeg_calc_output_dimensions(&d.info);
+    picture.width = static_cast<int>(d.info.output_width);
+    picture.height = static_cast<int>(d.info.output_height);
+    region.x0 = std::clamp(region.x0, 0, picture.width - 1);
+    region.y0 = std::clamp(region.y0, 0, picture.height - 1);
+    region.x1 = std::clamp(region.x1, region.x0 + 1, picture.width);
+    region.y1 = std::clamp(region.y1, region.y0 + 1, picture.height);
+    // libjpeg begins at a column of MCUs, whatever is asked for.
+    const int mcu = least_scaled_size(d.info) * (d.info.num_components == 1 ? 1 : d.info.max_h_samp_factor);
+    region.x0 -= region.x0 % mcu;
 
     const std::size_t pixel = color ? 4 : 1;
     const std::size_t pitch = checked_product(static_cast<std::size_t>(margin.left + region.width() + margin.right), pixel);
     const auto lines = static_cast<std::size_t>(margin.top + region.height() + margin.bottom);
     auto* const pixels = memory.reserve<std::uint8_t>(checked_product(pitch, lines)) +
                          static_cast<std::size_t>(margin.top) * pitch + static_cast<std::size_t>(margin.left) * pixel;
+    picture.samples = color ? Samples::color8x4 : Samples::gray8;
+    picture.channels = color ? 3 : 1;
+    picture.data = pixels;
+    picture.row_stride = static_cast<std::ptrdiff_t>(pitch);
+    picture.plane_stride = 0;
+    picture.held = region;
+    if (color && denominator == 1 && reader != BitReader::libjpeg && IntervalDecoder::takes(d.info, region)) {
+        const bool done = d.takeover.intervals.decode(d.info, d.takeover.tables, region, pixels, pitch);
+        jpeg_abort_decompress(&d.info);
+        return done ? Status::ok() : Status::fail(Fault::decode, "a scan with a fault");
+    }
+    return read_rows(region, pixels, pitch, reader);
+}
+
+// The rest of it by libjpeg, but for what is done in its place.
+Status JpegDecoder::read_rows(const Region& region, std::uint8_t* pixels, std::size_t pitch, BitReader reader) {
+    Impl& d = *impl_;
+    if (setjmp(d.errors.jump)) return d.failure(Fault::decode, "");
+    jpeg_start_decompress(&d.info);
+    const bool ours = reader != BitReader::libjpeg && d.takeover.entropy.attach(d.info, d.takeover.tables);
+    if (!ours && reader == BitReader::ours) {
+        jpeg_abort_decompress(&d.info);
+        return Status::fail(Fault::decode, "a scan that only libjpeg reads");
+    }
+    if (reader != BitReader::libjpeg) d.takeover.inverse.attach(d.info);
+    if (region.width() < static_cast<int>(d.info.output_width)) {
+        JDIMENSION x = static_cast<JDIMENSION>(region.x0), columns = static_cast<JDIMENSION>(region.width());
+        jpeg_crop_scanline(&d.info, &x, &columns);
+        if (ours) {
+            const auto mcu = static_cast<unsigned>(least_scaled_size(d.info) * (d.info.comps_in_scan == 1 ? 1 : d.info.max_h_samp_factor));
+            d.takeover.entropy.keep_columns(x / mcu, (x + columns + mcu - 1) / mcu);
+        }
+    }
+    if (region.y0 > 0) jpeg_skip_scanlines(&d.info, static_cast<JDIMENSION>(region.y0));
     JSAMPROW rows[kRowsPerRead];
     for (int done = 0; done < region.height();) {
         const int wanted = std::min(kRowsPerRead, region.height() - done);
@@ -193,15 +213,6 @@ Status JpegDecoder::decode_once(const std::uint8_t* data, std::size_t size, Regi
     const bool truncated = d.errors.hit_end_of_file && (d.errors.missing_data || d.info.progressive_mode);
     jpeg_abort_decompress(&d.info);
     if (truncated) return Status::fail(Fault::decode, "the file is truncated: picture data ends early");
-
-    picture.samples = color ? Samples::color8x4 : Samples::gray8;
-    picture.channels = color ? 3 : 1;
-    picture.data = pixels;
-    picture.row_stride = static_cast<std::ptrdiff_t>(pitch);
-    picture.plane_stride = 0;
-    picture.width = width;
-    picture.height = height;
-    picture.held = region;
     return Status::ok();
 }
 

@@ -44,6 +44,7 @@ public:
 private:
     Status decode_once(const std::uint8_t* data, std::size_t size, Region region, int denominator, bool color,
                        const Margin& margin, Buffer& memory, Picture& picture, BitReader reader);
+    Status read_rows(const Region& region, std::uint8_t* pixels, std::size_t pitch, BitReader reader);
 
     struct Impl;
     std::unique_ptr<Impl> impl_;

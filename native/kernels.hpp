@@ -56,13 +56,26 @@ struct GridRow {
     std::int32_t start[2], step[2], share;
 };
 
+// A row of a JPEG before its colors are made: luma, and of both chroma the rows of half its width that lie nearest and next to
+// it. Up to 63 bytes past their ends are read.
+constexpr int kWidestColorRow = 2048;
+struct ColorRow {
+    const std::uint8_t* luma;
+    const std::uint8_t* near[2];
+    const std::uint8_t* far[2];
+};
+
 struct Kernels {
     const char* name;
 
     // Decoding: the bits of one MCU of a JPEG; see entropy.hpp. False at the first fault.
     bool (*scan_mcu)(Scan& scan, std::int16_t* const* blocks);
+    // One MCU of each of two scans, of which all is wanted; the scans have the same blocks.
+    bool (*scan_two_mcus)(Scan& one, std::int16_t* const* blocks_of_one, Scan& two, std::int16_t* const* blocks_of_two);
     // The samples of a block of coefficients, or false; see inverse.hpp. Null where libjpeg's own does as well.
     bool (*inverse_dct)(const std::int16_t* coefficients, const std::uint16_t* divisors, std::uint8_t* const* rows, std::size_t column);
+    // `count` pixels of four bytes, up to kWidestColorRow; see intervals.hpp. Null where inverse_dct is.
+    void (*color_row)(const ColorRow& row, int count, std::uint8_t* out);
 
     // Sampling one row of a warp.
     void (*warp_bilinear)(const Picture&, const RowPath&, Border, const float* fill, int count, Planes out);

@@ -711,6 +711,7 @@ constexpr Kernels make_table(const char* name) {
     Kernels k{};
     k.name = name;
     k.scan_mcu = scan_mcu;
+    k.scan_two_mcus = scan_two_mcus;
     k.warp_bilinear = warp<true>;
     k.warp_nearest = warp<false>;
     k.vertical_u8 = vertical<std::uint8_t>;

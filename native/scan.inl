@@ -88,3 +88,67 @@ bool scan_mcu(Scan& scan, std::int16_t* const* blocks) {
     scan.next = bits.next;
     return true;
 }
+
+// One of two scans that are read by turns: what one waits for, the other fills.
+struct TurnReader {
+    Bits bits;
+    Scan& scan;
+    std::int16_t* const* blocks;
+    std::int16_t* coefficients;
+    const SymbolTable* table;
+    int block, k;
+    bool sound;
+
+    TurnReader(Scan& of, std::int16_t* const* into) : bits{of.word, of.count, of.next}, scan(of), blocks(into), block(-1), sound(true) {}
+
+    // The first coefficient of the next block; false where there is none, or at a fault.
+    bool open_block() {
+        if (++block == scan.block_count) return false;
+        const Scan::Block& next = scan.blocks[block];
+        fill(bits);
+        std::int32_t difference;
+        sound = take_symbol(bits, *next.dc, difference).advance == 0;
+        coefficients = blocks[block];
+        coefficients[0] = static_cast<std::int16_t>(scan.dc[next.component] += static_cast<std::uint32_t>(difference));
+        table = next.ac;
+        k = 1;
+        return sound;
+    }
+
+    // Two symbols, or fewer and the next block's first; false where there is nothing more.
+    bool go_on() {
+        fill(bits);
+        for (int twice = 0; twice < 2; ++twice) {
+            std::int32_t value;
+            const Symbol symbol = take_symbol(bits, *table, value);
+            k += symbol.advance;
+            if (k >= 64) {
+                sound = symbol.advance == kEndOfBlock;
+                return sound && open_block();
+            }
+            coefficients[kZigzag[k]] = static_cast<std::int16_t>(value);
+            if (++k == 64) return open_block();
+        }
+        return true;
+    }
+
+    void close() {
+        scan.word = bits.word;
+        scan.count = bits.count;
+        scan.next = bits.next;
+    }
+};
+
+bool scan_two_mcus(Scan& one, std::int16_t* const* blocks_of_one, Scan& two, std::int16_t* const* blocks_of_two) {
+    TurnReader a(one, blocks_of_one), b(two, blocks_of_two);
+    bool more_a = a.open_block(), more_b = b.open_block();
+    while (more_a && more_b) {
+        more_a = a.go_on();
+        more_b = b.go_on();
+    }
+    while (more_a) more_a = a.go_on();
+    while (more_b) more_b = b.go_on();
+    a.close();
+    b.close();
+    return a.sound && b.sound;
+}

@@ -212,6 +212,25 @@ def test_what_is_leapt_over_is_not_looked_at(rng) -> None:
         assert (outcome(spoiled, region, 1, True) == outcome(data, region, 1, True)) == fine
 
 
+def test_what_damaged_intervals_give_is_libjpegs_to_say() -> None:
+    """Two of them are read at a time, and not by the reader of whole scans."""
+    rng = np.random.default_rng(5)
+    smooth = np.add.outer(np.arange(90) * 2, np.arange(120))[..., None] % 256
+    data = _native.encode_jpeg(np.clip(smooth + rng.normal(0, 15, (90, 120, 3)), 0, 255).astype(np.uint8), 85, 3)
+    head = data.index(b"\xff\xda") + 14
+    read = 0
+    for _ in range(400):
+        bad = bytearray(data)
+        for place in rng.integers(head, len(bad) - 2, rng.integers(1, 3)):
+            bad[place] = rng.choice([0, 0xFF, 0xD3, int(rng.integers(256))])
+        if rng.random() < 0.2:
+            del bad[int(rng.integers(head, len(bad))) :]
+        found = [outcome(bytes(bad), None, 1, ours) for ours in (None, False)]
+        assert found[0] == found[1]
+        read += not isinstance(outcome(bytes(bad), None, 1, True), str)
+    assert 20 < read < 380  # both ways were gone
+
+
 def test_a_progressive_file_is_libjpegs_to_read() -> None:
     data = saved(np.zeros((20, 20, 3), np.uint8), progressive=True)
     with pytest.raises(ValueError, match="only libjpeg"):

@@ -23,12 +23,12 @@ import imagefeed as feed
 warnings.simplefilter("ignore")  # Pillow's, about broken metadata
 for line in sys.stdin:
     name = json.loads(line)
-    begin = time.perf_counter()
+    begin = time.process_time()  # a busy machine may stop this process for longer
     try:
         made = list(feed.read(name).shape)
     except feed.DecodeError as error:
         made = error.reason if error.path == name and error.reason else None
-    print(json.dumps([name, made, time.perf_counter() - begin]), flush=True)
+    print(json.dumps([name, made, time.process_time() - begin]), flush=True)
 """
 
 LOAD = """

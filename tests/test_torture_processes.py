@@ -35,8 +35,9 @@ def photographs(data) -> feed.Source:
 def start(code: str, data: Path, **environment: str) -> subprocess.Popen[str]:
     """Run a program, whose first line of output is awaited."""
     head = f"""
-    import os, sys, time, threading
+    import os, signal, sys, time, threading
     import imagefeed as feed
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs have it ignored
     source = feed.folder({str(data)!r})
     pipeline = feed.Pipeline([feed.RandomResizedCrop((64, 64)), feed.HorizontalFlip(), feed.Rescale(1 / 255)])
     """

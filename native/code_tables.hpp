@@ -1,0 +1,26 @@
+// The Huffman tables of the files that one thread reads, ready for use. Most files of a data set have the same ones, so those
+// of the last file are kept.
+#pragma once
+
+#include "huffman.hpp"
+#include "libjpeg.hpp"
+
+namespace imagefeed {
+
+struct CodeTable {
+    HuffmanCode code{};
+    bool built = false, usable = false;
+    SymbolTable symbols;
+    SkipTable skips;  // of other than dc symbols
+};
+
+class CodeTables {
+public:
+    // What libjpeg read under a number; null where the file states none, or one that no encoder makes.
+    const CodeTable* find(const JHUFF_TBL* stated, int number, bool dc);
+
+private:
+    CodeTable dc_[NUM_HUFF_TBLS], ac_[NUM_HUFF_TBLS];
+};
+
+}  // namespace imagefeed
