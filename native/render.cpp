@@ -495,7 +495,10 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
         picture = out;
     }
     kernels().publish();
-    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &samples_, &head_.levels, &head_.made, &head_.work, &head_.samples, &head_.planes, &head_.kept, &head_.sum, &intermediate_[0], &intermediate_[1]}) buffer->trim(kept_memory());
+    const std::size_t kept = kept_memory();
+    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &samples_, &head_.levels, &head_.made,
+                           &head_.work, &head_.samples, &head_.planes, &head_.kept, &head_.sum, &intermediate_[0], &intermediate_[1]})
+        buffer->trim(kept);
     return status;
 }
 
