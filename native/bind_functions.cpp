@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "bind.hpp"
+#include "byte_products.hpp"
 #include "jpeg.hpp"
 #include "parent.hpp"
 #include "random.hpp"
@@ -94,6 +95,16 @@ void fill_polygons(nb::ndarray<std::uint8_t, nb::ndim<2>, nb::c_contig, nb::devi
     }
 }
 
+void add_products(Array<std::uint8_t, 2> pictures, double scale, Array<double, 1> mean,
+                  nb::ndarray<double, nb::ndim<2>, nb::c_contig, nb::device::cpu> out, std::size_t turn, std::size_t turns) {
+    const std::size_t values = pictures.shape(1);
+    if (mean.shape(0) != values || out.shape(0) != values || out.shape(1) != values)
+        throw nb::value_error("mean, and both sides of out, must be as long as a picture has values");
+    if (turn >= turns) throw nb::value_error("turn must be below turns");
+    const nb::gil_scoped_release unlocked;
+    add_byte_products({pictures.data(), pictures.shape(0), values, scale, mean.data()}, out.data(), turn, turns);
+}
+
 }  // namespace
 
 void bind_functions(nb::module_& m) {
@@ -131,6 +142,8 @@ void bind_functions(nb::module_& m) {
           "ours"_a = nb::none());
 
     m.def("fill_polygons", &fill_polygons, "out"_a.noconvert(), "points"_a, "ends"_a, "numbers"_a);
+
+    m.def("add_byte_products", &add_products, "pictures"_a, "scale"_a, "mean"_a, "out"_a.noconvert(), "turn"_a, "turns"_a);
 
     m.def("end_with_parent", &end_with_parent, "parent"_a);
     m.def("sealed_checksum", [](Array<std::uint8_t, 1> value) {

@@ -28,8 +28,8 @@ CpuSupport detect() {
     const bool avx2 = (state & 0x06) == 0x06 && (leaf7[1] & (1 << 5)) != 0 && (leaf7[1] & (1 << 8)) != 0 && fma && f16c;
     // Foundation, DQ, BW, VL; opmask and upper registers saved by the system.
     const int wanted = (1 << 16) | (1 << 17) | (1 << 30) | static_cast<int>(1u << 31);
-    const bool vbmi = (leaf7[2] & (1 << 1)) != 0;
-    return {avx2, avx2 && (state & 0xE6) == 0xE6 && (leaf7[1] & wanted) == wanted && vbmi};
+    const bool vbmi = (leaf7[2] & (1 << 1)) != 0, vnni = (leaf7[2] & (1 << 11)) != 0;
+    return {avx2, avx2 && (state & 0xE6) == 0xE6 && (leaf7[1] & wanted) == wanted && vbmi && vnni};
 }
 #else
 CpuSupport detect() {
@@ -38,7 +38,7 @@ CpuSupport detect() {
                       __builtin_cpu_supports("f16c");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-                        __builtin_cpu_supports("avx512vbmi");
+                        __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
     return {avx2, avx512};
 }
 #endif

@@ -16,6 +16,8 @@ enum class Dtype : int { uint8, float16, float32, bfloat16 };
 enum class BFloat16 : std::uint16_t {};
 
 constexpr int kMaxChannels = 32;
+// A tile of sums of products of bytes.
+constexpr int kProductRows = 8, kProductColumns = 48;
 // Work proceeds in blocks of this many pixels in every table, since rounding depends on the block's origin.
 constexpr int kBlock = 16;
 
@@ -141,6 +143,10 @@ struct Kernels {
     void (*median)(const std::uint8_t* const* rows, int side, int step, int count, std::uint8_t* out);
     // As warp_bilinear and warp_nearest, at any places.
     void (*remap)(const Picture&, const FieldRow&, bool bilinear, Border, const float* fill, int count, Planes out);
+
+    // A tile out[row][column]: sums over pictures of levels - 128 times levels. For each four pictures, `rows` and `columns`
+    // hold four bytes a row or column of the tile.
+    void (*byte_products)(const std::uint8_t* rows, const std::uint8_t* columns, int quads, std::int32_t* out);
 };
 
 const Kernels& portable_kernels();

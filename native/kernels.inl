@@ -705,6 +705,8 @@ void store_x4(const float* pixels, const float* scale, const float* bias, Dtype 
 
 #include "effects.inl"
 
+#include "byte_products.inl"
+
 // ---------------------------------------------------------------------------------------------- the table
 
 constexpr Kernels make_table(const char* name) {
@@ -751,6 +753,7 @@ constexpr Kernels make_table(const char* name) {
     k.reverse_rgb = reverse_rgb;
     k.median = median;
     k.remap = remap;
+    k.byte_products = byte_products;
     return k;
 }
 

@@ -354,6 +354,15 @@ struct Vec {
         };
         r = pick(0), g = pick(1), b = pick(2);
     }
+
+    // Four bytes a lane. `dot_bytes` adds the sum of the products of four bytes, 0 to 255, and four of -128 to 127.
+    static constexpr int product_rows = 4, product_vectors = 2;
+    static I load_fours(const std::uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+    static I dot_bytes(I sum, I bytes, I levels) {
+        const I even = _mm256_and_si256(bytes, _mm256_set1_epi16(255)), odd = _mm256_srli_epi16(bytes, 8);
+        const I with_even = _mm256_srai_epi16(_mm256_slli_epi16(levels, 8), 8), with_odd = _mm256_srai_epi16(levels, 8);
+        return add(add(sum, _mm256_madd_epi16(even, with_even)), _mm256_madd_epi16(odd, with_odd));
+    }
 };
 
 }  // namespace

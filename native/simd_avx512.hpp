@@ -362,6 +362,11 @@ struct Vec {
         };
         r = pick(0), g = pick(1), b = pick(2);
     }
+
+    // Four bytes a lane. `dot_bytes` adds the sum of the products of four bytes, 0 to 255, and four of -128 to 127.
+    static constexpr int product_rows = 8, product_vectors = 3;
+    static I load_fours(const std::uint8_t* p) { return _mm512_loadu_si512(p); }
+    static I dot_bytes(I sum, I bytes, I levels) { return _mm512_dpbusd_epi32(sum, bytes, levels); }
 };
 
 }  // namespace

@@ -206,6 +206,20 @@ struct Vec {
     static void load_rgb(const std::uint8_t* p, F& r, F& g, F& b) {
         r = static_cast<F>(p[0]), g = static_cast<F>(p[1]), b = static_cast<F>(p[2]);
     }
+
+    // Four bytes a lane. `dot_bytes` adds the sum of the products of four bytes, 0 to 255, and four of -128 to 127.
+    static constexpr int product_rows = 2, product_vectors = 16;  // of which compilers make vectors
+    static I load_fours(const std::uint8_t* p) {
+        I four;
+        std::memcpy(&four, p, 4);
+        return four;
+    }
+    static I dot_bytes(I sum, I bytes, I levels) {
+        const auto product = [=](int k) {  // of sixteen bits, as most processors multiply them
+            return static_cast<std::int16_t>(bytes >> k & 255) * static_cast<std::int16_t>(static_cast<std::int8_t>(levels >> k & 255));
+        };
+        return sum + product(0) + product(8) + product(16) + product(24);
+    }
 };
 
 }  // namespace

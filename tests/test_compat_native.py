@@ -175,3 +175,25 @@ def test_an_orientation_can_be_left_alone(tmp_path, rng) -> None:
     assert records.sizes().tolist() == [[30, 20]]
     records.as_stored()
     assert records.sizes().tolist() == [[20, 30]]
+
+
+@pytest.mark.parametrize(("count", "values"), [(1, 1), (6, 50), (2049, 97), (4, 48), (300, 145)])
+@pytest.mark.parametrize("turns", [1, 3])
+def test_products_of_bytes_are_those_of_numpy(count, values, turns, simd, rng) -> None:
+    """Whole numbers exactly, up to the largest; above the diagonal nothing."""
+    pictures = rng.integers(0, 256, (count, values), np.uint8)
+    pictures[:, 0] = 255
+    for scale, mean, tolerance in ((1.0, np.zeros(values), 0.0), (1 / 255, pictures.mean(axis=0) / 255, 1e-12)):
+        made = np.full((values, values), 0.5)
+        for turn in range(turns):
+            _native.add_byte_products(pictures, scale, mean, made, turn, turns)
+        rows = pictures * scale - mean
+        expected = 0.5 + np.tril(rows.T @ rows)
+        np.testing.assert_allclose(made, expected, rtol=0, atol=tolerance * count)
+
+
+def test_products_of_bytes_need_the_sides_of_a_picture() -> None:
+    pictures = np.zeros((2, 5), np.uint8)
+    for mean, side, turn in ((4, 5, 0), (5, 6, 0), (5, 5, 1)):
+        with pytest.raises(ValueError, match=r"mean, and both sides|turn must be below"):
+            _native.add_byte_products(pictures, 1.0, np.zeros(mean), np.zeros((side, side)), turn, 1)

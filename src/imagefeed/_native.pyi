@@ -33,6 +33,14 @@ def decode_jpeg(
 def fill_polygons(
     out: NDArray[np.uint8], points: NDArray[np.float32], ends: NDArray[np.int64], numbers: NDArray[np.uint8]
 ) -> None: ...
+def add_byte_products(
+    pictures: NDArray[np.uint8],
+    scale: float,
+    mean: NDArray[np.float64],
+    out: NDArray[np.float64],
+    turn: int,
+    turns: int,
+) -> None: ...
 def end_with_parent(parent: int) -> None: ...
 def sealed_checksum(value: NDArray[np.uint8]) -> int: ...
 

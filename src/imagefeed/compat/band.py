@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imagefeed.memory import available_cores
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -64,13 +68,14 @@ class Band(NamedTuple):
             weights: (k,).
         """
         right, left = self._empty(len(poles)), self._empty(len(poles))
-        self._eliminate(right, left, poles)
-        inner = right[:, : len(self.diagonal[-1]), self._columns(len(self.diagonal) - 1)]
-        for k in reversed(range(len(self.below))):
-            step = self._step(left, k)
-            block = right[:, :, self._columns(k)]
-            block += step @ inner @ step.mT
-            inner = block
+        threads = min(available_cores(), len(poles))
+        ends = [len(poles) * k // threads for k in range(threads + 1)]
+        with ThreadPoolExecutor(threads) as pool:  # these are small products, which NumPy's library does in one thread
+            for done in [
+                pool.submit(self._invert, right[first:last], left[first:last], poles[first:last])
+                for first, last in itertools.pairwise(ends)
+            ]:
+                done.result()
         right *= weights[:, None, None]
         for k, block in enumerate(self.diagonal):
             columns = self._columns(k)
@@ -108,6 +113,16 @@ class Band(NamedTuple):
                 solved = factor @ self.below[k].T
                 steps[:, : solved.shape[2], columns] = -solved.mT @ factor
                 taken = solved.mT @ solved
+
+    def _invert(self, inverses: Floats, steps: Floats, poles: Floats) -> None:
+        """Write the blocks on the diagonal of every inverse, and all F, transposed."""
+        self._eliminate(inverses, steps, poles)
+        inner = inverses[:, : len(self.diagonal[-1]), self._columns(len(self.diagonal) - 1)]
+        for k in reversed(range(len(self.below))):
+            step = self._step(steps, k)
+            block = inverses[:, :, self._columns(k)]
+            block += step @ inner @ step.mT
+            inner = block
 
     def _solve(self, inverses: Floats, steps: Floats, vectors: Floats) -> Floats:
         """The product of the inverse and vectors, (d, k)."""

@@ -17,7 +17,7 @@ from typing import cast
 import numpy as np
 
 from imagefeed.compat.band import Band, Floats
-from imagefeed.compat.reflections import BAND, Singles, norm, reduce, undo
+from imagefeed.compat.reflections import BAND, Singles, mirror, norm, reduce, undo
 
 _ERROR = 1e-6  # of the partial fractions, relative
 _WIDER = 10.0  # on both sides
@@ -47,10 +47,7 @@ def inverse_root(matrix: Floats, epsilon: float) -> Singles:
         chosen = slice(first, first + together)
         band.add_inverses(result, poles[chosen], weights[chosen])
     undo(result, reflections)
-    for s in range(0, len(result), BAND):
-        e = s + BAND
-        result[s:e, s:e] = (result[s:e, s:e] + result[s:e, s:e].T) / 2
-        result[s:e, e:] = result[e:, s:e].T
+    mirror(result)
     return result
 
 

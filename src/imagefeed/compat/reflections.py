@@ -1,6 +1,7 @@
 """A symmetric matrix becomes a band by reflections from both sides, and a band a matrix again.
 
-Only the strips of rows left of the diagonal, with the square on it, are read and written.
+Only the strips of rows left of the diagonal, with the square on it, are read and written. Vectors are rows
+throughout: a product of few rows is quicker than one of few columns.
 """
 
 from __future__ import annotations
@@ -25,11 +26,11 @@ _SKEW = 0.1
 
 
 class Reflections(NamedTuple):
-    """The orthogonal matrix I - V T V^T on the rows from `first` on.
+    """The orthogonal matrix I - V^T T V on the rows from `first` on.
 
     Attributes:
         first: The first row.
-        v: (d - first, k).
+        v: (k, d - first).
         t: (k, k).
     """
 
@@ -56,24 +57,25 @@ def reduce(matrix: Floats) -> list[Reflections]:
     _mirror_squares(matrix)
     for start in range(BAND, size, _TOGETHER * BAND):
         firsts = range(start, min(start + _TOGETHER * BAND, size), BAND)
-        # What is still to be taken off: left @ right^T, from row and column `start - BAND` on.
-        left, right = np.empty((2, size - start + BAND, 2 * BAND * len(firsts)))
+        # What is still to be taken off: left^T @ right, from row and column `start - BAND` on.
+        left, right = np.empty((2, 2 * BAND * len(firsts), size - start + BAND))
         count = 0
         for first in firsts:
             before, after = slice(first - start, first - start + BAND), slice(first - start + BAND, None)
-            columns = matrix[first - BAND :, first - BAND : first]
-            columns -= left[before.start :, :count] @ right[before, :count].T
-            v, t, matrix[first : first + BAND, first - BAND : first] = _reflection(columns[BAND:])
-            vt = v @ t
-            x = _product(matrix, first, vt) - left[after, :count] @ (right[after, :count].T @ vt)
-            w = x - v @ (0.5 * (t.T @ (v.T @ x)))
+            block = matrix[first - BAND :, first - BAND : first]
+            rows = np.ascontiguousarray(block).T - right[:count, before].T @ left[:count, before.start :]
+            block[:BAND] = rows[:, :BAND].T
+            v, t, matrix[first : first + BAND, first - BAND : first] = _reflection(rows[:, BAND:])
+            vt = t.T @ v
+            x = _product(matrix, first, vt) - (vt @ right[:count, after].T) @ left[:count, after]
+            w = x - (0.5 * (x @ v.T) @ t) @ v
             for place, parts in ((left, (v, w)), (right, (w, v))):
-                for k, part in enumerate(parts):
-                    place[after, count + k * len(t) : count + (k + 1) * len(t)] = part
+                for part, end in zip(parts, (count + len(t), count + 2 * len(t)), strict=True):
+                    place[end - len(t) : end, after] = part
             count += 2 * len(t)
             done.append(Reflections(first, v.astype(np.float32), t.astype(np.float32)))
         after = slice(firsts[-1] - start + BAND, None)
-        _subtract(matrix, firsts[-1], left[after, :count], right[after, :count])
+        _subtract(matrix, firsts[-1], left[:count, after], right[:count, after])
     return done
 
 
@@ -86,47 +88,58 @@ def undo(matrix: Singles, reflections: list[Reflections]) -> None:
         groups.setdefault(one.first // _STRIP, []).append(one)
     for group in reversed(groups.values()):
         first, v, t = _combined(group)
-        x = _product(matrix, first, v @ t.T)
-        w = x - v @ (0.5 * (t @ (v.T @ x)))
-        _subtract(matrix, first, np.hstack((v, w)), np.hstack((w, v)))
-        vt, below = v @ t, v.T @ matrix[first:, :first]
+        x = _product(matrix, first, t @ v)
+        w = x - (0.5 * (x @ v.T) @ t.T) @ v
+        _subtract(matrix, first, np.vstack((v, w)), np.vstack((w, v)))
+        vt, beside = t.T @ v, v @ matrix[first:, :first]
         for s, e in _strips(first, size):
-            matrix[s:e, :first] -= vt[s - first : e - first] @ below
+            matrix[s:e, :first] -= vt[:, s - first : e - first].T @ beside
+
+
+def mirror(matrix: Singles) -> None:
+    """Make a matrix symmetric, of which the lower triangle is, and squares on the diagonal are but for rounding."""
+    for s in range(0, len(matrix), BAND):
+        e = s + BAND
+        matrix[s:e, s:e] = (matrix[s:e, s:e] + matrix[s:e, s:e].T) / 2
+        for first in range(0, s, BAND):  # by squares, whose rows and columns both stay in a cache
+            matrix[first : first + BAND, s:e] = matrix[s:e, first : first + BAND].T
 
 
 # ---------------------------------------------------------------------------------------------------- one of them
 
 
-def _reflection(columns: Floats) -> tuple[Floats, Floats, Floats]:
-    """V and T, and what stays of columns, (k, b), when they are reflected: the rest becomes zero.
+def _reflection(rows: Floats) -> tuple[Floats, Floats, Floats]:
+    """V and T, and what stays, (k, b), of the columns whose transpose is (b, n), when they are reflected: else zero.
 
-    With orthonormal columns Q and signs S, V = E - Q S for the first columns E of the identity, and T is the inverse
-    of V's head, transposed (Yamamoto's form; see Ballard and others, "Reconstructing Householder vectors from
-    tall-skinny QR", 2015, also for the signs).
+    With orthonormal rows Q and signs S, V = E - S Q for the first rows E of the identity, and T is the inverse of V's
+    head (Yamamoto's form; see Ballard and others, "Reconstructing Householder vectors from tall-skinny QR", 2015, also
+    for the signs).
     """
-    q, r = _orthonormal(np.ascontiguousarray(columns))
-    signs = _signs(q[: len(r)])
-    v = q * -signs
-    v[: len(r)].flat[:: len(r) + 1] += 1.0
-    return v, np.ascontiguousarray(np.linalg.inv(v[: len(r)]).T, dtype=np.float64), signs[:, None] * r
+    q, r = _orthonormal(rows)
+    signs = _signs(q[:, : len(r)].T)
+    v = q * -signs[:, None]
+    head = v[:, : len(r)]
+    head[np.diag_indices(len(r))] += 1.0
+    return v, np.ascontiguousarray(np.linalg.inv(head), dtype=np.float64), signs[:, None] * r
 
 
-def _orthonormal(columns: Floats) -> tuple[Floats, Floats]:
-    """Q (n, k) with orthonormal columns and R (k, b), whose product are some columns (n, b).
+def _orthonormal(rows: Floats) -> tuple[Floats, Floats]:
+    """Q (k, n) with orthonormal rows and R (k, b), so that R^T Q are some rows (b, n).
 
-    By Cholesky's method, twice, which is all products; by Householder's where columns depend on each other.
+    By Cholesky's method, twice, which is all products; by Householder's where rows depend on each other.
     """
-    if len(columns) >= columns.shape[1]:
+    if rows.shape[1] >= len(rows):
         try:
-            once = np.linalg.cholesky(columns.T @ columns)
-            q = columns @ np.linalg.inv(once).T
-            gram = q.T @ q
+            once = np.linalg.cholesky(rows @ rows.T)
+            q = np.linalg.inv(once) @ rows
+            gram = q @ q.T
             if abs(gram - np.eye(len(gram))).max() < _SKEW:
                 again = np.linalg.cholesky(gram)
-                return q @ np.linalg.inv(again).T, (once @ again).T
+                return np.linalg.inv(again) @ q, (once @ again).T
         except np.linalg.LinAlgError:
             pass
-    return np.linalg.qr(columns)
+    q, r = np.linalg.qr(rows.T)
+    return np.ascontiguousarray(q.T), r
 
 
 def _signs(head: Floats) -> Floats:
@@ -135,22 +148,21 @@ def _signs(head: Floats) -> Floats:
     for k in range(len(rest)):
         signs[k] = -1.0 if rest[k, k] >= 0 else 1.0
         rest[k + 1 :, k] /= rest[k, k] - signs[k]
-        rest[k + 1 :, k + 1 :] -= np.outer(rest[k + 1 :, k], rest[k, k + 1 :])
+        rest[k + 1 :, k + 1 :] -= rest[k + 1 :, k, None] * rest[k, k + 1 :]
     return signs
 
 
 def _combined(several: list[Reflections]) -> Reflections:
     """The product of reflections, as one."""
-    one, *others = several
-    for other in others:
-        width = len(one.t)
-        v = np.zeros((len(one.v), width + len(other.t)), np.float32)
-        v[:, :width] = one.v
-        v[other.first - one.first :, width:] = other.v
-        between = -one.t @ (one.v.T @ v[:, width:]) @ other.t
-        t = np.block([[one.t, between], [np.zeros_like(between.T), other.t]])
-        one = Reflections(one.first, v, t)
-    return one
+    first, width = several[0].first, 0
+    v = np.zeros((sum(len(one.t) for one in several), several[0].v.shape[1]), np.float32)
+    t = np.zeros((len(v), len(v)), np.float32)
+    for one in several:
+        here, right = slice(width, width + len(one.t)), slice(one.first - first, None)
+        v[here, right], t[here, here] = one.v, one.t
+        t[:width, here] = -t[:width, :width] @ (v[:width, right] @ one.v.T) @ one.t
+        width = here.stop
+    return Reflections(first, v, t)
 
 
 # ---------------------------------------------------------------------------------------------------- strips
@@ -172,21 +184,20 @@ def _mirror_squares(matrix: NDArray[Any]) -> None:
         square[:] = np.tril(square) + np.tril(square, -1).T
 
 
-def _product(matrix: NDArray[Any], first: int, columns: NDArray[Any]) -> NDArray[Any]:
-    """The product of the symmetric matrix from row and column `first` on, and columns (n, k)."""
-    rows = columns.T  # a product of few rows is quicker than one of few columns
+def _product(matrix: NDArray[Any], first: int, rows: NDArray[Any]) -> NDArray[Any]:
+    """The product of rows (k, n) and the symmetric matrix from row and column `first` on."""
     result = np.zeros(rows.shape, rows.dtype)
     for s, e in _strips(first, len(matrix)):
         here = slice(s - first, e - first)
         result[:, : e - first] += rows[:, here] @ matrix[s:e, first:e]
         result[:, here] += rows[:, : s - first] @ matrix[s:e, first:s].T
-    return result.T
+    return result
 
 
 def _subtract(matrix: NDArray[Any], first: int, left: NDArray[Any], right: NDArray[Any]) -> None:
-    """Take left @ right^T, symmetric, off the matrix from row and column `first` on."""
+    """Take left^T @ right, symmetric, off the matrix from row and column `first` on."""
     room = np.empty(_STRIP * (len(matrix) - first), matrix.dtype)
     for s, e in _strips(first, len(matrix)):
         product = room[: (e - s) * (e - first)].reshape(e - s, e - first)
-        np.matmul(left[s - first : e - first], right[: e - first].T, out=product)
+        np.matmul(left[:, s - first : e - first].T, right[:, : e - first], out=product)
         matrix[s:e, first:e] -= product

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed import _native
 from imagefeed.compat.inverse_root import inverse_root
+from imagefeed.memory import available_cores
 
 _STRIP = 512
-# Sums of so many products of numbers up to 128 are whole numbers up to 2^24: exact in single precision.
-_EXACT = 1024
 
 
 class Covariance:
@@ -48,25 +49,16 @@ class Covariance:
     def add_bytes(self, pictures: NDArray[np.uint8], scale: float, mean: NDArray[Any]) -> None:
         """Add all pictures at once, which are bytes, (n, values), times `scale` and less `mean`, (values,).
 
-        Their levels less 128 are summed exactly in single precision, which takes half the time; what scale and mean
-        make of these sums is of two vectors only.
+        Products of bytes are whole numbers, which are summed exactly.
         """
         if self._sum is None:
             self.add(pictures * np.float64(scale) - mean)
             return
-        total = np.zeros(pictures.shape[1])
-        for first in range(0, len(pictures), _EXACT):
-            levels = pictures[first : first + _EXACT].astype(np.float32)
-            levels -= 128
-            total += levels.sum(axis=0)
-            for s, e in self._strips():
-                self._sum[s:e, :e] += levels[:, s:e].T @ levels[:, :e]
-        total *= scale
-        offset = 128 * scale - mean.astype(np.float64)
-        left, right = np.stack((total, offset), axis=1), np.stack((offset, total + len(pictures) * offset))
-        for s, e in self._strips():
-            self._sum[s:e, :e] *= scale**2
-            self._sum[s:e, :e] += left[s:e] @ right[:, :e]
+        given = np.ascontiguousarray(pictures), scale, mean.astype(np.float64), self._sum
+        cores = available_cores()
+        with ThreadPoolExecutor(cores) as pool:
+            for done in [pool.submit(_native.add_byte_products, *given, turn, cores) for turn in range(cores)]:
+                done.result()
 
     def _strips(self) -> Iterator[tuple[int, int]]:
         """Rows that are summed at once: what is right of their square on the diagonal follows from the rest."""
@@ -82,7 +74,9 @@ class Covariance:
         """
         if self._sum is not None:
             matrix, self._sum = self._sum, None  # overwritten
-            return inverse_root(matrix, epsilon) * np.float32(np.sqrt(self._count))
+            result = inverse_root(matrix, epsilon)
+            result *= np.float32(np.sqrt(self._count))
+            return result
         rows = np.concatenate(self._rows)
         squares, left = np.linalg.eigh(rows @ rows.T)
         vectors = rows.T @ (left / np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny)))
