@@ -130,11 +130,10 @@ def spread(values: list[float]) -> dict[str, Any]:
     }
 
 
-def sizes(source: feed.Source, files: int, scratch: Path) -> dict[str, float]:
+def sizes(files: int, scratch: Path) -> dict[str, float]:
     """What the folders of the caches take, as shares of the files that they were made from."""
-    return {
-        f"{name} of the files": (scratch / name / "data.mdb").stat().st_blocks * 512 / files for name in ("raw", "jpeg")
-    }
+    kept = {name: scratch / name / "data.mdb" for name in ("raw", "jpeg")}
+    return {f"{name} of the files": kept[name].stat().st_blocks * 512 / files for name in kept if kept[name].exists()}
 
 
 def main() -> None:
@@ -175,16 +174,15 @@ def main() -> None:
                 for name, (a, b, least) in RATIOS.items()
                 if a in chosen and b in chosen
             },
+            "sizes": sizes(facts["count"] * facts["mean_bytes"], scratch),
         }
-        if not options.case:
-            result["sizes"] = sizes(source, facts["count"] * facts["mean_bytes"], scratch)
     finally:
         shutil.rmtree(scratch)
     print(json.dumps(result, indent=2))
     if options.out:
         if options.case and options.out.exists():  # the others stay as they were measured
             known = json.loads(options.out.read_text())
-            result = known | {name: known[name] | result[name] for name in ("cases", "ratios")}
+            result = known | {name: known[name] | result[name] for name in ("cases", "ratios", "sizes")}
         options.out.write_text(json.dumps(result, indent=2) + "\n")
 
 

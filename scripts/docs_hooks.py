@@ -3,8 +3,9 @@
 A page says `{{ rate affine imagefeed }}`, `{{ ratio affine keras }}`, `{{ plot affine }}`, `{{ plots }}` or
 `{{ speed }}` of the main benchmarks; `{{ transforms }}` of that of every transform; `{{ percent units preset }}`,
 `{{ count units judged }}`, `{{ number targets cost }}`, `{{ round studio small_median }}` or
-`{{ tiny statistics error }}` of what benchmarks/pages.py measured; `{{ parity torch }}` for the largest difference in
-the table of parity; `{{ table inmodel }}` for results/inmodel.md. A name that is in no file ends the build.
+`{{ tiny statistics error }}` of what benchmarks/pages.py measured; `{{ cache ram }}` or `{{ cache raw size }}` of what
+benchmarks/cache.py did; `{{ parity torch }}` for the largest difference in the table of parity; `{{ table inmodel }}`
+for results/inmodel.md. A name that is in no file ends the build.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def filled(markdown: str, results: dict[str, Any]) -> str:
     }
     for name, form in (("percent", ".1%"), ("number", ".2f"), ("round", ".0f"), ("count", ",d"), ("tiny", ".0e")):
         makers[name] = partial(figure, form)
-    makers |= {"scale": scale, "plan": plan, "example": example}
+    makers |= {"cache": cache, "scale": scale, "plan": plan, "example": example}
     return TOKEN.sub(lambda found: makers[found[1]](results, *found[2].split()), markdown)
 
 
@@ -63,6 +64,14 @@ def scale(results: dict[str, Any], *path: str) -> str:
     if path[-2] == "ratio" or "to_one" in path:
         return f"{found:.0%}"
     return f"{found:.2f}" if "milliseconds" in path[-2] else f"{found:,.0f}"
+
+
+def cache(results: dict[str, Any], case: str, *of: str) -> str:
+    """Pictures a second in one case of benchmarks/cache.py; or its bytes, of those of the files."""
+    found = json.loads(RESULTS.with_name("cache.json").read_text("utf-8"))
+    if of == ("size",):
+        return f"{found['sizes'][f'{case} of the files']:.1f}"
+    return f"{found['cases'][case]['rate']['median']:,.0f}"
 
 
 def plan(results: dict[str, Any]) -> str:

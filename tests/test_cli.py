@@ -20,6 +20,7 @@ from imagefeed.cli.backend import MissingError, load_keras
 from imagefeed.cli.demo import wilson_interval
 from imagefeed.cli.photographs import TILE, write_photographs
 from imagefeed.cli.race import race
+from imagefeed.cli.scan import scan
 from imagefeed.cli.sheet import contact_sheet
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -307,6 +308,31 @@ def test_an_error_is_one_line(tmp_path: Path) -> None:
     assert result.stderr.startswith("error: ")
     assert "none [here]: is not a folder" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_whoever_reads_may_stop(photos: Path) -> None:
+    code = "from imagefeed.cli import main; main()"
+    for option in ([], ["--json"]):
+        words = [sys.executable, "-c", code, "check", str(photos / "a"), *option]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            assert process.stderr.read() == ""
+        assert process.returncode == 1
+
+
+def test_check_counts_what_pillow_does_not_open(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """libjpeg reads some damaged files whose header Pillow does not."""
+
+    def refuse(*given: object, **options: object) -> None:
+        raise Image.UnidentifiedImageError("cannot identify image file")
+
+    monkeypatch.setattr("imagefeed.cli.scan.Image.open", refuse)
+    found = scan(photos)
+    assert [(one.path, one.format, one.mode, one.orientation) for one in found.pictures if "big" in one.path] == [
+        ("a/big.jpg", "?", "?", None)
+    ]
 
 
 def test_quarantine_tells_it_as_json(photos: Path, tmp_path: Path) -> None:

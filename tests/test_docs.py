@@ -76,6 +76,23 @@ def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         mask = root / "camvid" / "valannot" / f"{number}.png"
         mask.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(rng.integers(0, 12, (80, 96), np.uint8)).save(mask)
+    images = [{"id": n, "file_name": f"{n}.jpg", "height": 80, "width": 96} for n in range(4)]
+    things = [
+        {
+            "id": n,
+            "image_id": n,
+            "category_id": 1,
+            "bbox": [10, 10, 30, 20],
+            "area": 600,
+            "iscrowd": 0,
+            "segmentation": [[10, 10, 40, 10, 40, 30, 10, 30]],
+        }
+        for n in range(4)
+    ]
+    for one in images:
+        picture(root / "val2017" / one["file_name"])
+    coco = {"images": images, "annotations": things, "categories": [{"id": 1, "name": "cat"}]}
+    (root / "instances_val2017.json").write_text(json.dumps(coco))
     pipeline = Pipeline([feed.Resize((64, 64)), feed.HorizontalFlip(), feed.Normalize.preset("keras/resnet50")])
     pipeline.save(root / "pipeline.safetensors")
     pipeline.save(root / "preprocess.safetensors")
@@ -109,13 +126,17 @@ def workplace(belongings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("page", having("python"))
 @pytest.mark.filterwarnings("ignore:This ImageDataGenerator specifies")
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras saves
-def test_the_code_of_a_page_runs(page: str, workplace: Path, data: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_code_of_a_page_runs(
+    page: str, workplace: Path, data: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (PROJECT / page).read_text("utf-8")
     code = "\n".join(blocks(page, "python"))
     for name in FRAMEWORKS:
         if re.search(rf"^ *(import|from) {name}\b|\bto_{name}\(|\.{name}\(", code, re.MULTILINE):
             pytest.importorskip(name)
     names: dict[str, Any] = {"model": a_model()} if page == "README.md" else {}
+    if "feed.keras_dataset(" in code:
+        monkeypatch.setattr("keras.datasets.cifar10.load_data", a_small_cifar)
     for need in re.findall(r"<!-- data: (\S+) -->", text):
         names["data"] = data(need).parent
     for block in blocks(page, "python"):
@@ -141,6 +162,12 @@ def test_the_code_of_another_library_runs(page: str, workplace: Path) -> None:
         assert ran.returncode == 0, ran.stderr[-2000:]
 
 
+def a_small_cifar() -> Any:
+    """In place of what Keras would fetch."""
+    rng = np.random.default_rng(0)
+    return [(rng.integers(0, 256, (n, 8, 8, 3), np.uint8), rng.integers(0, 10, (n, 1))) for n in (300, 100)]
+
+
 def a_model() -> Any:
     """What the README trains, which is no part of it."""
     keras = pytest.importorskip("keras", reason="Keras is not installed")
@@ -164,6 +191,7 @@ def test_every_block_is_of_a_known_kind(page: str) -> None:
     assert set(fences[1::2]) <= {""}
     for block in blocks(page, "json"):
         json.loads(block)
+    assert not any("feed." in block for block in blocks(page, "text"))  # which is code that nobody runs
 
 
 # ------------------------------------------------------------------------------------------------ commands
@@ -282,6 +310,24 @@ def test_figures_come_from_what_was_measured() -> None:
         hooks.filled("{{ rate affine nobody }}", results)
     with pytest.raises(KeyError):
         hooks.filled("{{ wish affine }}", results)
+
+
+def test_tables_in_pages_are_those_of_the_benchmarks() -> None:
+    hooks = _hooks()
+    summary = hooks._benchmark("render_tables").summary(json.loads(hooks.RESULTS.read_text("utf-8")))
+    assert summary in (PROJECT / "README.md").read_text("utf-8")
+    measured = json.dumps(json.loads(hooks.RESULTS.with_name("compat.json").read_text("utf-8")))
+    rates = {f"{float(one):,.0f}" for one in re.findall(r"\d+\.\d+", measured)}
+    shown = re.findall(r"([\d,]+)/s", (PROJECT / "docs" / "migration.md").read_text("utf-8"))
+    assert len(shown) > 60
+    assert set(shown) <= rates
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("docs/")])
+def test_no_measured_figure_is_typed_by_hand(page: str) -> None:
+    text = (PROJECT / page).read_text("utf-8")
+    text = re.sub(r"<!-- speed -->.*?<!-- /speed -->|^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    assert re.findall(r"\d[\d,.]*(?:/s\b| (?:\w+ )?a second\b| times as fast| ms\b)", text) == []
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:

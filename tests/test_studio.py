@@ -3,13 +3,17 @@
 import http.client
 import json
 import logging
+import signal
 import struct
+import subprocess
+import sys
 import threading
 import time
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -341,6 +345,26 @@ def test_a_reload_finds_the_work(client: Client) -> None:
     begun = json.loads(client.ask("GET", "/api/begin")[2])
     assert begun["work"] == json.loads(json.dumps(work))
     assert begun["count"] == 9
+
+
+def test_ctrl_c_prints_the_pipeline(photos: Path) -> None:
+    # What runs in the background of a shell would ignore it.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; from imagefeed.cli import main; main()"
+    words = [sys.executable, "-c", code, "studio", str(photos), "--no-browser"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        address = urlsplit(process.stderr.readline().strip())
+        connection = http.client.HTTPConnection(address.netloc, timeout=120)
+        connection.request("GET", f"/?{address.query}")  # it answers, so that Ctrl-C finds it serving
+        assert connection.getresponse().status == 200
+        connection.close()
+        process.send_signal(signal.SIGINT)
+        printed, problems = process.communicate(timeout=120)
+    assert process.returncode == 0, problems
+    names: dict[str, typing.Any] = {}
+    exec(printed, names)
+    assert isinstance(names["pipeline"], feed.Pipeline)
 
 
 def test_explaining_names_no_folder(client: Client, photos: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -14,7 +15,7 @@ from imagefeed.cli.bench import bench
 from imagefeed.cli.check import check
 from imagefeed.cli.copies import materialize
 from imagefeed.cli.demo import demo
-from imagefeed.cli.examples import with_examples
+from imagefeed.cli.examples import add_commands
 from imagefeed.cli.migrate import migrate
 from imagefeed.cli.preview import preview
 from imagefeed.cli.quarantine import quarantine
@@ -33,45 +34,37 @@ app = typer.Typer(
 
 # ------------------------------------------------------------------------------------------------ commands, by task
 
-with_examples(
+add_commands(
     app,
-    check,
-    "imagefeed check photos",
-    "imagefeed check photos --json > photos.json",
-    "imagefeed check photos --model model.keras --pipeline preprocess.safetensors",
-    "imagefeed check photos --expects keras/resnet50 --pipeline train:pipeline",
+    {
+        check: [
+            "imagefeed check photos",
+            "imagefeed check photos --json > photos.json",
+            "imagefeed check photos --model model.keras --pipeline preprocess.safetensors",
+            "imagefeed check photos --expects keras/resnet50 --pipeline train:pipeline",
+        ],
+        quarantine: ["imagefeed quarantine photos --to unreadable --dry-run"],
+        preview: [
+            "imagefeed preview photos -o sheet.png",
+            "imagefeed preview photos -o sheet.png --size 160 --rows 4 --draws 8",
+            "imagefeed preview photos -o sheet.png --pipeline train:pipeline",
+        ],
+        studio: [
+            "imagefeed studio photos",
+            "imagefeed studio photos --pipeline pipeline.safetensors",
+            "imagefeed studio camvid/val --mask '../valannot/{name}.png'",
+        ],
+        stats: ["imagefeed stats photos", "imagefeed stats photos --size 64 --whiten zca -o photos.safetensors"],
+        show: ["imagefeed show preprocess.safetensors"],
+        bench: ["imagefeed bench photos", "imagefeed bench photos --pipeline pipeline.safetensors --json"],
+        materialize: [
+            "imagefeed materialize photos more-photos --copies 10",
+            "imagefeed materialize photos tuned-photos --pipeline train:pipeline --format png",
+        ],
+        migrate: ["imagefeed migrate train.py", "imagefeed migrate train.py > pipeline.py"],
+        demo: ["imagefeed demo", "imagefeed demo photos --epochs 60 -o photos-demo"],
+    },
 )
-with_examples(app, quarantine, "imagefeed quarantine photos --to unreadable --dry-run")
-with_examples(
-    app,
-    preview,
-    "imagefeed preview photos -o sheet.png",
-    "imagefeed preview photos -o sheet.png --size 160 --rows 4 --draws 8",
-    "imagefeed preview photos -o sheet.png --pipeline train:pipeline",
-)
-with_examples(
-    app,
-    studio,
-    "imagefeed studio photos",
-    "imagefeed studio photos --pipeline pipeline.safetensors",
-    "imagefeed studio camvid/val --mask '../valannot/{name}.png'",
-)
-with_examples(
-    app,
-    stats,
-    "imagefeed stats photos",
-    "imagefeed stats photos --size 64 --whiten zca -o photos.safetensors",
-)
-with_examples(app, show, "imagefeed show preprocess.safetensors")
-with_examples(app, bench, "imagefeed bench photos", "imagefeed bench photos --pipeline pipeline.safetensors --json")
-with_examples(
-    app,
-    materialize,
-    "imagefeed materialize photos more-photos --copies 10",
-    "imagefeed materialize photos tuned-photos --pipeline train:pipeline --format png",
-)
-with_examples(app, migrate, "imagefeed migrate train.py", "imagefeed migrate train.py > pipeline.py")
-with_examples(app, demo, "imagefeed demo", "imagefeed demo photos --epochs 60 -o photos-demo")
 app.add_typer(cache.app, name="cache")
 
 
@@ -93,7 +86,13 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 def main() -> None:
     """What the console script calls. Errors of the user's data are told in one line, without a traceback."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads what is printed has read enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # where the interpreter's last flush goes
+        sys.exit(1)
     except OSError as error:
         where = f"{error.filename}: " if error.filename is not None else ""
         _tell(f"{where}{error.strerror or error}")

@@ -12,7 +12,7 @@ from rich.markup import escape
 from imagefeed.cache import Cache, FolderStore, Form, Identity, clear_folder, is_whole, open_folder, room
 from imagefeed.cli import console
 from imagefeed.cli.arguments import AsJson, Folder, PipelineName, Quality, Size, pipeline_or_recipe
-from imagefeed.cli.examples import with_examples
+from imagefeed.cli.examples import add_commands
 from imagefeed.cli.scan import open_folder as open_source
 from imagefeed.errors import CacheError
 from imagefeed.loader import Loader
@@ -96,15 +96,18 @@ def clear(cache: _CacheFolder) -> None:
     console.out.print(f"freed {format_bytes(clear_folder(cache))}")
 
 
-with_examples(
+add_commands(
     app,
-    build,
-    "imagefeed cache build photos photos-cache",
-    "imagefeed cache build photos photos-cache --pipeline train:pipeline --budget 5GB --store jpeg",
+    {
+        build: [
+            "imagefeed cache build photos photos-cache",
+            "imagefeed cache build photos photos-cache --pipeline train:pipeline --budget 5GB --store jpeg",
+        ],
+        info: ["imagefeed cache info photos-cache", "imagefeed cache info photos-cache --json"],
+        verify: ["imagefeed cache verify photos-cache", "imagefeed cache verify photos-cache --remove"],
+        clear: ["imagefeed cache clear photos-cache"],
+    },
 )
-with_examples(app, info, "imagefeed cache info photos-cache", "imagefeed cache info photos-cache --json")
-with_examples(app, verify, "imagefeed cache verify photos-cache", "imagefeed cache verify photos-cache --remove")
-with_examples(app, clear, "imagefeed cache clear photos-cache")
 
 
 def _opened(path: Path, *, write: bool = False) -> FolderStore:

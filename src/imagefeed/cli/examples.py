@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import typer
 from rich.markup import escape
 
 
-def with_examples(app: typer.Typer, function: Callable[..., Any], *examples: str) -> None:
-    """Add a command to an app, with examples below its help."""
-    lines = "\n\n".join(f"[cyan]{escape(example)}[/]" for example in examples)
-    app.command(epilog=f"Examples:\n\n{lines}")(function)
+def add_commands(app: typer.Typer, examples: Mapping[Callable[..., Any], Sequence[str]]) -> None:
+    """Add commands to an app, in this order, each with its examples below its help."""
+    for function, shown in examples.items():
+        lines = "\n\n".join(f"[cyan]{escape(example)}[/]" for example in shown)
+        app.command(epilog=f"Examples:\n\n{lines}")(function)

@@ -25,8 +25,10 @@ def migrate(
     """
     try:
         found = migrated(script.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{script}: cannot be read as text: {error}") from error
+    except OSError as error:
+        raise SpecError(f"{script}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise SpecError(f"{script}: is no text in UTF-8; expected a Python file") from error
     if as_json:
         content = [
             {

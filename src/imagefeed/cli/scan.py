@@ -118,16 +118,18 @@ def _examine(file: str, root: Path) -> Picture | Unreadable:
         return Unreadable(path=name, reason=error.reason)
     except OSError as error:
         return Unreadable(path=name, reason=error.strerror or str(error))
-    with Image.open(io.BytesIO(data)) as image:
-        exif = image.getexif()
-        return Picture(
-            path=name,
-            bytes=len(data),
-            size=(height, width),
-            format=image.format or "?",
-            mode=image.mode,
-            orientation=int(exif.get(_ORIENTATION, 0)) if exif else None,
-        )
+    kind, mode, orientation = _stored(data)
+    return Picture(path=name, bytes=len(data), size=(height, width), format=kind, mode=mode, orientation=orientation)
+
+
+def _stored(data: bytes) -> tuple[str, str, int | None]:
+    """The format, mode and orientation of a picture that can be read: "?", "?" and None where Pillow cannot say."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            exif = image.getexif()
+            return image.format or "?", image.mode, int(exif.get(_ORIENTATION, 0)) if exif else None
+    except Exception:  # of damaged JPEGs, libjpeg reads some that Pillow does not open; it raises whatever they lead to
+        return "?", "?", None
 
 
 def _files(root: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 
 import uvicorn
@@ -75,7 +76,8 @@ class Studio:
 
     def run(self) -> None:
         """Serve until Ctrl-C."""
-        self._server.run(sockets=[self._socket])
+        with suppress(KeyboardInterrupt):  # uvicorn ends in good order, and then raises the signal again
+            self._server.run(sockets=[self._socket])
 
     def __enter__(self) -> Studio:
         self._thread = threading.Thread(target=self.run, name="imagefeed-studio", daemon=True)

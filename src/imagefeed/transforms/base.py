@@ -136,6 +136,12 @@ class Transform(ABC):
         for field in sorted(fields(cast(Any, self)), key=lambda field: bool(field.kw_only)):
             value = getattr(self, field.name)
             default = field.default_factory() if field.default_factory is not MISSING else field.default
-            if type(value) is not type(default) or value != default:
+            if not _is_same(value, default):
                 shown.append(f"{field.name}={value!r}" if field.kw_only else repr(value))
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _is_same(value: object, default: object) -> bool:
+    """Whether a field is at its default; 0 is 0.0, as which a page or a JSON file may give it, but not False."""
+    kinds = {type(value), type(default)}
+    return (len(kinds) == 1 or kinds == {int, float}) and value == default
