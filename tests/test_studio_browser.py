@@ -204,6 +204,14 @@ def test_by_keyboard_alone(page: Page) -> None:
     assert unnamed == []
 
 
+def test_a_step_is_dragged(page: Page) -> None:
+    before = count(page)
+    steps = page.locator("#steps > li")
+    steps.nth(1).locator(".handle").drag_to(steps.first)
+    drawn(page, before)
+    assert page.locator("#steps > li .name").all_text_contents() == ["HorizontalFlip", "RandomResizedCrop"]
+
+
 def test_a_picture_is_explained(page: Page) -> None:
     page.get_by_role("button", name="pagoda.jpg, draw 1").click()
     expect(page.locator("#plan")).to_contain_text("steps[0] RandomResizedCrop")
@@ -256,6 +264,7 @@ def test_levels_and_times(page: Page) -> None:
     page.locator("#measures summary").click()
     expect(page.locator("#measured table")).to_have_count(3)
     expect(page.locator("#measured")).to_contain_text("RandomResizedCrop")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.locator("#measures").scroll_into_view_if_needed()
     shot(page, "studio-levels")
 

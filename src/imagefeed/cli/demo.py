@@ -18,7 +18,7 @@ from imagefeed.cli.photographs import write_photographs
 from imagefeed.cli.preview import save
 from imagefeed.cli.race import Race, race
 from imagefeed.cli.recipe import recipe
-from imagefeed.cli.scan import scan
+from imagefeed.cli.scan import open_folder, scan
 from imagefeed.cli.sheet import contact_sheet
 from imagefeed.cli.training import Outcome, small_model, train
 from imagefeed.errors import SourceError
@@ -77,6 +77,8 @@ def demo(
 
     Leaves a contact sheet, the trained model, and all figures with some predictions from the bytes of files as JSON.
     """
+    if photos is not None:
+        open_folder(photos)  # a wrong one is told before Keras is loaded, which takes a while
     keras = load_keras()
     keras.utils.set_random_seed(seed)
     job = _photographs(photos, output, size, epochs, batch_size, seed)
