@@ -1,9 +1,11 @@
 """How things show themselves in a notebook."""
 
+import io
 import re
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import imagefeed as feed
 
@@ -65,3 +67,6 @@ def test_show_draws_pictures_labels_boxes_points_and_masks() -> None:
     assert first.texts[0].get_text() == "<b>dog</b>"
     assert first.collections[0].get_offsets().tolist() == [[29.5, 9.5]]
     assert loader.epoch == 0
+    # What a notebook asks for where pyplot, which would tell it how to show figures, was never imported.
+    with Image.open(io.BytesIO(figure._repr_png_())) as shown:
+        assert (shown.format, shown.size) == ("PNG", (480, 260))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -65,8 +66,6 @@ def figure(loader: Loader, *, count: int, columns: int) -> Figure:
         count: How many pictures.
         columns: How many stand side by side.
     """
-    from matplotlib.figure import Figure  # not before it is needed
-
     count = min(count, len(loader.source))
     shown = Loader(
         loader.source,
@@ -80,13 +79,27 @@ def figure(loader: Loader, *, count: int, columns: int) -> Figure:
     batch = next(iter(shown.batches(loader.epoch)))
     columns = min(columns, count)
     rows = -(-count // columns)
-    result = Figure(figsize=(2.4 * columns, 2.6 * rows), layout="constrained")
+    result = _empty_figure(figsize=(2.4 * columns, 2.6 * rows))
     sizes = [(int(image.shape[0]), int(image.shape[1])) for image in batch.images]
     drawn = overlays(loader.source.targets(batch.indices), batch.targets, sizes, loader.source.classes)
     for k, (image, overlay) in enumerate(zip(batch.images, drawn, strict=True)):
         axes: Any = result.add_subplot(rows, columns, k + 1)
         _show(axes, image, overlay)
     return result
+
+
+def _empty_figure(figsize: tuple[float, float]) -> Figure:
+    from matplotlib.figure import Figure  # not before it is needed
+
+    class Shown(Figure):
+        """A figure that a notebook shows although nobody has imported pyplot, which is what tells it how."""
+
+        def _repr_png_(self) -> bytes:
+            file = io.BytesIO()
+            self.savefig(file, format="png")  # pyright: ignore[reportUnknownMemberType]
+            return file.getvalue()
+
+    return Shown(figsize=figsize, layout="constrained")
 
 
 def _show(axes: Any, image: NDArray[Any], overlay: Overlay) -> None:
