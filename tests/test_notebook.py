@@ -48,7 +48,9 @@ def test_classes_of_boxes_are_no_counts_of_pictures() -> None:
 def test_a_loader_shows_its_report() -> None:
     loader = feed.Loader(source(), feed.Pipeline([]), batch_size=2)
     list(loader)
-    assert "3 pictures" in loader._repr_html_()
+    shown = loader._repr_html_()
+    assert "3 pictures" in shown
+    assert "font-family: monospace" in shown  # whose columns stand below each other; notebooks have none for a pre
 
 
 def test_show_draws_pictures_labels_boxes_points_and_masks() -> None:

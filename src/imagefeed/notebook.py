@@ -54,7 +54,7 @@ def source_html(source: Source) -> str:
 
 def loader_html(loader: Loader) -> str:
     """What it gives, and where its time went."""
-    report = f'<pre style="white-space: pre-wrap">{escape(str(loader.report()))}</pre>'
+    report = f'<pre style="white-space: pre-wrap; font-family: monospace">{escape(str(loader.report()))}</pre>'
     return f"<p>{escape(repr(loader))}</p>{report}"
 
 
