@@ -1,6 +1,6 @@
 """Is the GPU kept fed? Training ResNet-50 in bfloat16 from photographs, in torch and in JAX.
 
-    python benchmarks/gpu.py --out gpu.json [--photos FOLDER] [--batch 256] [--seconds 20]
+    python benchmarks/gpu.py --out gpu.json [--photos FOLDER] [--batch 256] [--seconds 20] [--device gpu]
 
 For each framework and each way of feeding it is measured, one after another:
 
@@ -13,7 +13,8 @@ Of each: images a second; `waiting`, the share of the time that the training loo
 what the copy of a batch takes by itself; `exposed_ms`, by how much a fed step is longer than a resident one; and
 `overlap`, the share of the copy that is hidden behind the step.
 
-Without a GPU, or without a framework, nothing is measured and the reason is printed.
+Without a GPU, or without a framework, nothing is measured and the reason is printed. `--device cpu` walks the same way
+on the processor, which a test does: its figures say nothing about a GPU.
 """
 
 from __future__ import annotations
@@ -105,44 +106,51 @@ def repeated(batch: Any) -> Iterator[Any]:
         yield batch
 
 
-def measure_torch(folder: Path, batch: int, seconds: float, threads: int | None) -> dict:
+def measure_torch(folder: Path, batch: int, seconds: float, threads: int | None, device: str) -> dict:
     import torch
 
     torch.backends.cudnn.benchmark = True
-    device = torch.device("cuda")
+    on_gpu = device == "gpu"
+    device = "cuda" if on_gpu else device
     model = torch_resnet50().to(device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9)
 
     def step(pair: Any) -> None:
         images, labels = pair
-        with torch.autocast("cuda", torch.bfloat16):
+        with torch.autocast(device, torch.bfloat16):
             loss = torch.nn.functional.cross_entropy(model(images), labels)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        behind.append(torch.cuda.Event())
-        behind[-1].record()
+        if on_gpu:
+            behind.append(torch.cuda.Event())
+            behind[-1].record()
         if len(behind) > 2:  # a loop that reads its loss now and then is never far ahead of the GPU
             behind.pop(0).synchronize()
 
     behind: list[Any] = []
 
+    def finish() -> None:
+        if on_gpu:
+            torch.cuda.synchronize()
+
     def copy_ms(dtype: Any) -> float:
-        pinned = torch.empty((batch, SIZE, SIZE, 3), dtype=dtype).pin_memory()
+        levels = torch.empty((batch, SIZE, SIZE, 3), dtype=dtype, pin_memory=on_gpu)
         times = []
         for _ in range(10):
-            begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
-            begin.record()
-            pinned.to(device, non_blocking=True)
-            end.record()
-            end.synchronize()
-            times.append(begin.elapsed_time(end))
+            finish()
+            begin = time.perf_counter()
+            levels.to(device, non_blocking=True, copy=True)
+            finish()
+            times.append(1000 * (time.perf_counter() - begin))
         return statistics.median(times)
 
-    finish = torch.cuda.synchronize
     loader = loader_of(folder, batch, threads)
     first = next(iter(loader.torch(device=device, normalize="device")))
-    result: dict[str, Any] = {"device": torch.cuda.get_device_name(), "version": torch.__version__}
+    result: dict[str, Any] = {
+        "device": torch.cuda.get_device_name() if on_gpu else device,
+        "version": torch.__version__,
+    }
     result["resident"] = timed(repeated(first), step, finish, seconds)
     for where, dtype in (("device", torch.uint8), ("host", torch.float32)):
         fed = timed(loader_of(folder, batch, threads).torch(device=device, normalize=where), step, finish, seconds)
@@ -150,12 +158,12 @@ def measure_torch(folder: Path, batch: int, seconds: float, threads: int | None)
     return result
 
 
-def measure_jax(folder: Path, batch: int, seconds: float, threads: int | None) -> dict:
+def measure_jax(folder: Path, batch: int, seconds: float, threads: int | None, device: str) -> dict:
     import jax
     import jax.numpy as jnp
 
     parameters, apply = jax_resnet50()
-    velocity = [jnp.zeros_like(one) for one in parameters]
+    velocity = [jnp.asarray(np.zeros(one.shape, np.float32)) for one in parameters]
 
     def loss_of(parameters: Any, images: Any, labels: Any) -> Any:
         logits = jax.nn.log_softmax(apply(parameters, images))
@@ -198,16 +206,16 @@ def measure_jax(folder: Path, batch: int, seconds: float, threads: int | None) -
     return result
 
 
-def reason_not_to(framework: str) -> str:
+def reason_not_to(framework: str, device: str) -> str:
     """Why a framework cannot be measured here; empty if it can."""
     try:
         if framework == "torch":
             import torch
 
-            return "" if torch.cuda.is_available() else "torch sees no GPU"
+            return "" if device == "cpu" or torch.cuda.is_available() else "torch sees no GPU"
         import jax
 
-        return "" if jax.default_backend() == "gpu" else "JAX sees no GPU"
+        return "" if jax.default_backend() == device else f"JAX sees no {device.upper()}"
     except ImportError as error:
         return f"{error.name} is not installed"
 
@@ -218,6 +226,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="a folder of classes; by default photographs are made up")
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--device", choices=("gpu", "cpu"), default="gpu")
     parser.add_argument("--threads", type=int, help="of the loader; by default one for each core")
     parser.add_argument("--only", choices=["torch", "jax"])
     options = parser.parse_args()
@@ -228,7 +237,9 @@ def main() -> None:
         "batch": options.batch,
     }
     with tempfile.TemporaryDirectory() as scratch:
-        reasons = {name: reason_not_to(name) for name in ("torch", "jax") if options.only in (None, name)}
+        reasons = {
+            name: reason_not_to(name, options.device) for name in ("torch", "jax") if options.only in (None, name)
+        }
         if not all(reasons.values()):
             folder = options.photos or photographs(Path(scratch))
             alone = timed(
@@ -241,7 +252,7 @@ def main() -> None:
             if reasons[name]:
                 result[name] = {"skipped": reasons[name]}
             else:
-                result[name] = measure(folder, options.batch, options.seconds, options.threads)
+                result[name] = measure(folder, options.batch, options.seconds, options.threads, options.device)
             print(name, json.dumps(result[name], indent=2), flush=True)
     print(json.dumps(result, indent=2))
     if options.out:

@@ -5,8 +5,11 @@ Only what a training step's time depends on: the layers and their sizes. Strides
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 from typing import Any
+
+import numpy as np
 
 STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))
 """The width and the number of blocks of each stage; a block widens fourfold."""
@@ -49,17 +52,15 @@ def jax_resnet50(classes: int = 1000) -> tuple[Any, Any]:
     Batches are normalized by their own mean and variance, as in training; running averages are not kept.
     """
     jax, jnp = import_module("jax"), import_module("jax.numpy")
-    shapes = _jax_shapes(classes)
-    keys = jax.random.split(jax.random.key(0), len(shapes))
+    rng = np.random.default_rng(0)  # JAX's own numbers would be compiled for every shape
 
-    def start(key: Any, shape: tuple[int, ...]) -> Any:
+    def start(shape: tuple[int, ...]) -> Any:
         if len(shape) == 1:
-            return jnp.ones(shape)
-        return (
-            jax.random.normal(key, shape) * (2 / (shape[-2] * (shape[0] * shape[1] if len(shape) == 4 else 1))) ** 0.5
-        )
+            return jnp.asarray(np.ones(shape, np.float32))
+        drawn = rng.normal(0, (2 / math.prod(shape[:-1])) ** 0.5, shape)
+        return jnp.asarray(drawn.astype(np.float32))
 
-    parameters = [start(key, shape) for key, shape in zip(keys, shapes, strict=True)]
+    parameters = [start(shape) for shape in _jax_shapes(classes)]
 
     def apply(parameters: Any, images: Any) -> Any:
         left = iter([one.astype(jnp.bfloat16) for one in parameters])

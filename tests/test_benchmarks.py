@@ -1,6 +1,8 @@
 """The benchmarks hang together: every job can be done, and every kind of result becomes a table and a plot."""
 
 import ast
+import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-NAMES = ("jobs", "kind_tables", "limits", "plots", "render_tables", "systems", "table_cells")
+NAMES = ("gpu", "gpu_models", "jobs", "kind_tables", "limits", "plots", "render_tables", "systems", "table_cells")
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +129,50 @@ def test_a_group_with_a_limit_is_made_and_taken_away(bench: dict[str, Any]) -> N
                if (group / name).exists())  # fmt: skip
     bench["limits"].remove(group)
     assert not group.exists()
+
+
+def walked(bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch, out: Path, *arguments: str) -> dict[str, Any]:
+    """What benchmarks/gpu.py says."""
+    monkeypatch.setattr(sys, "argv", ["gpu.py", "--out", str(out), "--batch", "2", "--seconds", "0.05", *arguments])
+    bench["gpu"].main()
+    return json.loads(out.read_text())
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+def test_the_benchmark_of_gpus_walks_on_a_processor(
+    bench: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, framework: str
+) -> None:
+    """Every line but those that are a GPU's alone, with a model of one block and pictures of 32x32."""
+    pytest.importorskip(framework)
+    photos = bench["gpu"].photographs(tmp_path / "photos", 8)
+    for module, name, value in (("gpu", "SIZE", 32), ("gpu", "WARM", 1), ("gpu_models", "STAGES", ((2, 1),))):
+        monkeypatch.setattr(bench[module], name, value)
+    chosen = ("--only", framework, "--photos", str(photos), "--threads", "1")
+    found = walked(bench, monkeypatch, tmp_path / "cpu.json", "--device", "cpu", *chosen)
+    assert found["loader"]["images_per_second"] > 0
+    for way in ("resident", "device", "host"):
+        steps = found[framework][way]
+        assert steps["images_per_second"] * steps["step_ms"] == pytest.approx(2000)
+        assert 0 <= steps["waiting"] < 1
+    if bench["gpu"].reason_not_to(framework, "gpu"):
+        skipped = walked(bench, monkeypatch, tmp_path / "gpu.json", "--device", "gpu", "--only", framework)
+        assert skipped[framework] == {"skipped": f"{'torch' if framework == 'torch' else 'JAX'} sees no GPU"}
+
+
+def test_the_benchmark_of_gpus_says_how_much_of_a_copy_is_hidden(bench: dict[str, Any]) -> None:
+    resident = {"step_ms": 10.0, "images_per_second": 1200.0}
+    found = [
+        bench["gpu"].with_overlap({"step_ms": step, "images_per_second": 900.0}, resident, 8.0) for step in (12, 9)
+    ]
+    assert [one["exposed_ms"] for one in found] == [2, 0]
+    assert [one["overlap"] for one in found] == [0.75, 1]
+    assert [one["of_resident"] for one in found] == [0.75, 0.75]
+
+
+def test_the_model_of_the_benchmark_of_gpus_is_a_resnet_50(bench: dict[str, Any]) -> None:
+    """Its number of parameters is the one that is known: 25,557,032, a thousand of which shift the classes."""
+    torch = pytest.importorskip("torch")
+    with torch.device("meta"):
+        model = bench["gpu_models"].torch_resnet50()
+    assert sum(one.numel() for one in model.parameters()) == 25_557_032
+    assert sum(map(math.prod, bench["gpu_models"]._jax_shapes(1000))) == 25_557_032 - 1000

@@ -144,11 +144,13 @@ def test_a_table_travels_to_other_processes(photos) -> None:
 XY = {"label": "kind", "classes": ["x", "y"]}
 
 
-def test_missing_files_are_listed(photos) -> None:
+def test_missing_files_are_listed(photos, tmp_path) -> None:
     pandas = pytest.importorskip("pandas")
     data = pandas.DataFrame({"image": ["0.png", "x.png", "1.png", "y.png"], "kind": list("abab")})
-    with pytest.raises(SourceError, match=r"2 of 4 files are missing: .*x\.png \(row 1\), .*y\.png \(row 3\)"):
-        feed.table(data, label="kind", root=photos)
+    data.to_csv(tmp_path / "all.csv", index=False)
+    for given in (data, tmp_path / "all.csv"):
+        with pytest.raises(SourceError, match=r"2 of 4 files are missing: .*x\.png \(row 1\), .*y\.png \(row 3\)"):
+            feed.table(given, label="kind", root=photos)
     late = feed.table(data, label="kind", root=photos, must_exist=False)
     with pytest.raises(feed.DecodeError, match=r"x\.png: No such file"):
         next(iter(feed.Loader(late, PIPELINE, shuffle=False)))
