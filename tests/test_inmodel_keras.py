@@ -138,6 +138,56 @@ def test_what_cannot_be_raw_pictures_is_warned_of_once(bare) -> None:
     whole.predict_on_batch(IMAGES / 255.0)
 
 
+@pytest.mark.parametrize("what", ["call", "tensor", "loader", "batches"])
+def test_however_the_pictures_come_they_are_looked_at(bare, what) -> None:
+    whole, scaled = feed.attach(bare, PIPELINE), (IMAGES / 255.0).astype(np.float32)
+    tensor = keras.ops.convert_to_tensor(scaled)
+    loader = feed.Loader(feed.arrays(IMAGES), feed.Pipeline([feed.Rescale(1 / 255)]), batch_size=2, shuffle=False)
+    ways = {
+        "call": lambda: whole(scaled),
+        "tensor": lambda: whole(tensor),
+        "loader": lambda: whole.predict(loader, verbose=0),
+        "batches": lambda: whole.predict(batches_of(scaled), verbose=0),
+    }
+    with pytest.warns(UserWarning, match="rescaled already"):
+        made = ways[what]()
+    assert len(made) == len(IMAGES)
+    whole.predict(scaled, verbose=0)  # once is enough
+
+
+def batches_of(images: np.ndarray):
+    """What the backend's users have their data in."""
+    match keras.backend.backend():
+        case "torch":
+            data = importlib.import_module("torch.utils.data")
+            torch = importlib.import_module("torch")
+            return data.DataLoader(data.TensorDataset(torch.from_numpy(images)), batch_size=2)
+        case "tensorflow":
+            dataset = importlib.import_module("tensorflow").data.Dataset
+            return dataset.from_tensor_slices(images).batch(2)
+        case _:
+            return OfArrays(images)
+
+
+class OfArrays(keras.utils.PyDataset):
+    def __init__(self, images: np.ndarray) -> None:
+        super().__init__()
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images) // 2
+
+    def __getitem__(self, index: int):
+        return (self.images[2 * index : 2 * index + 2],)
+
+
+def test_raw_pictures_are_not_warned_of(bare) -> None:
+    whole = feed.attach(bare, PIPELINE)
+    whole(keras.ops.convert_to_tensor(IMAGES))
+    whole.predict(feed.Loader(feed.arrays(IMAGES), feed.Pipeline([]), batch_size=4, dtype="uint8"), verbose=0)
+    whole.predict(((IMAGES[:2],) for _ in range(2)), steps=2, verbose=0)
+
+
 def test_a_pipeline_that_does_not_fit_is_refused(bare) -> None:
     with pytest.raises(SpecError, match="gives pictures of 9x9, but the model takes 12x12"):
         feed.attach(bare, feed.Pipeline([feed.Resize((9, 9))]))

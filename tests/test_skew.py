@@ -113,9 +113,10 @@ def test_statistics_of_other_pictures(photographs) -> None:
 def test_another_size_and_channels_last_or_first(photographs) -> None:
     (finding,) = check_model(model(input_shape=(None, 224, 224, 3)), Pipeline([SIZE]), photographs)
     assert str(finding) == (
-        "shape: the pipeline gives pictures of 48x48x3, and the model takes 224x224x3; "
-        "use Resize((224, 224)) and color='rgb'"
+        "shape: the pipeline gives pictures of 48x48x3, and the model takes 224x224x3; use Resize((224, 224))"
     )
+    (finding,) = check_model(model(input_shape=(None, 48, 48, 1)), Pipeline([SIZE]), photographs)
+    assert finding.advice == "use color='gray'"
     (finding,) = check_model(model(input_shape=(None, 3, 48, 48)), Pipeline([SIZE]), photographs)
     assert finding.advice == 'use Loader(layout="nchw")'
     assert kinds(model(input_shape=(None, None, None, 3)), photographs) == []
@@ -158,6 +159,9 @@ def test_real_models_of_keras(photographs) -> None:
     assert kinds(inside, photographs, Rescale(1 / 255)) == ["rescaled twice"]
     whole = keras.Sequential([keras.Input((48, 48, 3)), keras.layers.Rescaling(1 / 255), keras.layers.Flatten()])
     assert kinds(whole, photographs, Rescale(1 / 255)) == ["rescaled twice"]
+    attached = feed.attach(keras.Sequential([keras.Input((48, 48, 3)), keras.layers.Flatten()]), Pipeline([SIZE]))
+    assert kinds(attached, photographs) == []
+    assert kinds(attached, photographs, Rescale(1 / 255)) == ["rescaled twice"]
     head = keras.Sequential([applications.MobileNetV2(**options), keras.layers.Flatten()])
     assert kinds(head, photographs, Normalize.preset("keras/mobilenetv2")) == []
     assert kinds(head, photographs, Rescale(1 / 255)) == ["range"]
@@ -175,7 +179,7 @@ def test_real_models_of_keras(photographs) -> None:
         (np.full((2, 4, 4, 3), -0.5), "normalized already"),
         (np.full((2, 4, 4, 3), 300.0), "more than eight bits"),
         (np.full((2, 4, 4, 3), np.nan), "not numbers"),
-        (np.full((2, 3, 4, 4), 9), "the pictures have 4 channels; pass 3"),
+        (np.full((2, 3, 4, 4), 9), "the last axis, that of the channels, is 4; pass pictures of 3"),
         (np.zeros((4, 4, 3)), "pass pictures as"),
     ],
 )

@@ -56,9 +56,9 @@ def check_model(
 ) -> tuple[Finding, ...]:
     """Look for what makes a model see other values than those it was trained on.
 
-    What the model expects is taken from its name (those of keras.applications), from its layers (a Rescaling or
-    Normalization near the input: levels as they are), from timm's own configuration, or from `expects`. That is
-    compared with what the pipeline makes of 64 pictures of the source.
+    What the model expects is taken from its name (those of keras.applications), from its layers (a Rescaling, a
+    Normalization or a pipeline of ours near the input: levels as they are), from timm's own configuration, or from
+    `expects`. That is compared with what the pipeline makes of 64 pictures of the source.
 
         >>> from imagefeed import Normalize, Pipeline, Rescale, Resize, check_model
         >>> pipeline = Pipeline([Resize((64, 64)), Rescale(1 / 255)])
@@ -116,7 +116,7 @@ def not_raw(images: NDArray[Any], channels: int = 3) -> str | None:
     if images.ndim != 4:
         return f"the batch has shape {images.shape}; pass pictures as (n, height, width, {channels})"
     if images.shape[-1] != channels:
-        return f"the pictures have {images.shape[-1]} channels; pass {channels}, the last axis"
+        return f"the last axis, that of the channels, is {images.shape[-1]}; pass pictures of {channels}"
     if images.size == 0:
         return None
     low, high = float(images.min()), float(images.max())
@@ -167,6 +167,8 @@ def _layers(model: Any) -> Iterator[Any]:
 
 def _takes_levels(layer: Any) -> bool:
     """Whether a layer of Keras turns levels into a model's units. (Known by its name: nothing is imported for that.)"""
+    if isinstance(getattr(layer, "pipeline", None), Pipeline):
+        return True
     if type(layer).__name__ == "Rescaling":
         return float(np.abs(np.asarray(layer.scale)).max()) < 0.1
     # Of values from 0 to 1 the mean would be below 1.
@@ -302,12 +304,12 @@ def _shape(model: Any, pictures: Floats) -> Iterator[Finding]:
     wanted, made = cast("tuple[Any, ...]", shape)[1:], pictures.shape[1:]
     if all(a is None or a == b for a, b in zip(wanted, made, strict=True)):
         return
-    first = wanted[0] == made[2] and wanted[0] in (1, 3)
-    advice = (
-        'use Loader(layout="nchw")'
-        if first
-        else f"use Resize(({wanted[0]}, {wanted[1]})) and color={_color(wanted[2])!r}"
-    )
+    if wanted[0] == made[2] and wanted[0] in (1, 3):
+        advice = 'use Loader(layout="nchw")'
+    else:
+        size, color = f"Resize(({wanted[0]}, {wanted[1]}))", f"color={_color(wanted[2])!r}"
+        changes = {size: wanted[:2] != made[:2], color: wanted[2] != made[2]}
+        advice = f"use {' and '.join(change for change, needed in changes.items() if needed)}"
     problem = f"the pipeline gives pictures of {_by(made)}, and the model takes {_by(wanted)}"
     yield Finding(kind="shape", problem=problem, advice=advice)
 

@@ -131,6 +131,7 @@ class EndToEnd(keras.Model):
     given others."""
 
     _has_warned = False
+    _knows_tensors = False
 
     @property
     def preprocess(self) -> Preprocess:
@@ -149,7 +150,7 @@ class EndToEnd(keras.Model):
 
     def predict(self, x: Any, *arguments: Any, **options: Any) -> Any:
         """As any Keras model's."""
-        self._look_at(x)
+        self._look_at(_first(x))
         return super().predict(x, *arguments, **options)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -159,13 +160,18 @@ class EndToEnd(keras.Model):
 
     def evaluate(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
         """As any Keras model's."""
-        self._look_at(x)
+        self._look_at(_first(x))
         return super().evaluate(x, *arguments, **options)
 
     def _look_at(self, images: Any) -> None:
         """Warn, once, if pictures cannot be raw ones."""
-        if self._has_warned or not isinstance(images, np.ndarray):
+        if self._has_warned:
             return
+        if not isinstance(images, np.ndarray):
+            images = None if self._knows_tensors else _values(images)
+            if images is None:
+                return
+            self._knows_tensors = True  # to look at each would keep an accelerator waiting
         fault = not_raw(images, self.input_shape[-1])
         if fault is not None:
             self._has_warned = True
@@ -174,6 +180,29 @@ class EndToEnd(keras.Model):
                 UserWarning,
                 stacklevel=3,
             )
+
+
+def _first(x: Any) -> Any:
+    """The pictures of the first batch of what Keras predicts on; None for a generator, which cannot be begun again."""
+    if isinstance(x, np.ndarray | list | tuple | dict) or keras.ops.is_tensor(x):
+        return x
+    if isinstance(x, keras.utils.PyDataset):
+        batch = x[0]
+    elif hasattr(x, "__iter__") and not hasattr(x, "__next__"):
+        batch = next(iter(x), None)
+    else:
+        return None
+    return batch[0] if isinstance(batch, tuple | list) and batch else batch
+
+
+def _values(x: Any) -> Any:
+    """A tensor as an array; None for what is none, or stands for one while a graph is traced."""
+    if not keras.ops.is_tensor(x):
+        return None
+    try:
+        return keras.ops.convert_to_numpy(x)
+    except (TypeError, NotImplementedError, AttributeError, RuntimeError):  # each framework has its own
+        return None
 
 
 def attach(model: Any, pipeline: Pipeline) -> EndToEnd:

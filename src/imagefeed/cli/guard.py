@@ -58,6 +58,7 @@ def _load(path: Path) -> object:
         keras = import_module("keras")
     except ImportError as error:
         raise SpecError(f"--model: {path} needs Keras: pip install keras and a backend for it") from error
+    import_module("imagefeed.adapters.keras")  # a model may hold a pipeline
     try:
         return keras.saving.load_model(path, compile=False)  # which refuses code in a file
     except (ValueError, OSError, TypeError) as error:
