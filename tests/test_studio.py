@@ -76,6 +76,8 @@ class Client:
             given |= {"origin": f"http://{host}", "content-type": "application/json"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         connection = http.client.HTTPConnection("127.0.0.1", self.studio.port, timeout=30)
+        if given["host"] is None:  # a request of HTTP/1.1 without one gets no further than the library that reads it
+            vars(connection).update(_http_vsn=10, _http_vsn_str="HTTP/1.0")
         try:
             connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
             for name, value in given.items():
@@ -432,7 +434,7 @@ def hostile() -> dict[str, Hostile]:
     return {
         "rebinding: another host": ("GET", "/", {"host": "evil.example:80"}, None, (421,)),
         "rebinding: this address without its port": ("GET", "/", {"host": "127.0.0.1"}, None, (421,)),
-        "no host": ("GET", "/", {"host": None}, None, (400, 421)),
+        "no host": ("GET", "/", {"host": None}, None, (421,)),
         "a foreign origin": ("POST", "/api/draw", {"origin": "http://evil.example"}, work(), (403,)),
         "a null origin": ("POST", "/api/draw", {"origin": "null"}, work(), (403,)),
         "no origin": ("POST", "/api/draw", {"origin": None}, work(), (403,)),
@@ -469,7 +471,7 @@ def hostile() -> dict[str, Hostile]:
     }
 
 
-LOGGED_ELSEWHERE = {"no host", "a function by its name", "a pickle for a pipeline"}
+LOGGED_ELSEWHERE = {"a function by its name", "a pickle for a pipeline"}
 
 
 @pytest.mark.parametrize("name", hostile())
