@@ -35,6 +35,12 @@ LINES = """
     moved = torch.nn.Sequential(pipeline.to_torch(), torch.nn.Flatten())
     moved.load_state_dict(moved.state_dict())
     assert {name for name, _ in moved.named_buffers()} == {"0.scale", "0.bias"}
+    try:
+        module(images.permute(0, 2, 3, 1))
+    except feed.SpecError as error:
+        assert 'to_torch(layout="nhwc")' in str(error), error
+    else:
+        raise AssertionError("channels that are heights")
     print("compiled")
 """
 

@@ -134,7 +134,7 @@ def test_configurations_that_are_more_than_a_line(tmp_path) -> None:
         ({"do_normalize": True, "image_mean": [], "image_std": [1]}, r"the configuration has \[\]"),
         (plain | {"rescale_factor": 0}, "rescale_factor=0"),
         (7, "got 7; expected an image processor"),
-        (tmp_path / "none.json", "none.json"),
+        (tmp_path / "none.json", "none.json: there is no such file; expected an image processor"),
     ):
         with pytest.raises(SpecError, match=words):
             Normalize.from_huggingface(config)

@@ -129,15 +129,18 @@ def from_huggingface(config: Any) -> Line:
 
 
 def _config(config: Any) -> Mapping[str, Any]:
+    expected = "expected an image processor, its to_dict(), or the path of a preprocessor_config.json"
     if isinstance(config, str | os.PathLike):
+        path = Path(cast("str", config))
+        if not path.is_file():  # perhaps the name of a model, which transformers knows how to get
+            raise SpecError(f"Normalize.from_huggingface: {config}: there is no such file; {expected}")
         try:
-            config = json.loads(Path(cast("str", config)).read_text("utf-8"))
+            config = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise SpecError(f"Normalize.from_huggingface: {config}: {error}") from error
     elif hasattr(config, "to_dict"):
         config = config.to_dict()
     if not isinstance(config, Mapping):
-        expected = "expected an image processor, its to_dict(), or the path of a preprocessor_config.json"
         raise SpecError(f"Normalize.from_huggingface: got {_short(config)}; {expected}")
     return cast("Mapping[str, Any]", config)
 

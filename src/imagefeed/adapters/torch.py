@@ -57,6 +57,10 @@ SAME = frozenset(
 )
 
 
+# So many channels a picture has at most, and hardly any is so narrow.
+_CHANNELS = 4
+
+
 class TorchNamespace:
     """The part of the array API standard that transforms and array ops use, with arrays on one device.
 
@@ -195,6 +199,9 @@ class Preprocess(torch.nn.Module):
         if images.ndim != 4:
             raise SpecError(f"to_torch: got pictures of shape {tuple(images.shape)}; expected a batch of four axes")
         first = self.layout == "nchw"
+        if first and images.shape[1] > _CHANNELS >= images.shape[3]:
+            expected = 'expected (n, channels, height, width), or to_torch(layout="nhwc")'
+            raise SpecError(f"to_torch: got pictures of shape {tuple(images.shape)}; {expected}")
         if first:
             images = images.permute(0, 2, 3, 1)
         form = self._random if self.training else self._fixed
