@@ -43,8 +43,7 @@ def inverse_root(matrix: Floats, epsilon: float) -> Singles:
     poles, weights = _fractions(max(least, band.least(least)), most, epsilon)
     together = max(4, round(len(matrix) * _SHARE))
     result = np.zeros(matrix.shape, np.float32)
-    for first in range(0, len(poles), together):
-        chosen = slice(first, first + together)
+    for chosen in np.array_split(np.arange(len(poles)), math.ceil(len(poles) / together)):
         band.add_inverses(result, poles[chosen], weights[chosen])
     undo(result, reflections)
     mirror(result)
