@@ -1,10 +1,11 @@
 """What the cache, threads and a process of its own do for the rate: ``python benchmarks/cache.py``.
 
-    python benchmarks/cache.py [--photos FOLDER] [--out results/cache.json] [--rounds 15] [--case NAME ...]
+    python benchmarks/cache.py [--photos FOLDER] [--out results/cache.json] [--rounds 15] [--group NAME ...]
 
-Photographs of 500x375 become float32 batches of 224x224 by random resized crops and flips. The cases take turns, round
-after round; with --case only some of them do, and in FILE only these are renewed. Ratios are of the same round, medians
-and quartiles are given. Processor time a picture is given too, which a busy machine disturbs less than the rate.
+Photographs of 500x375 become float32 batches of 224x224 by random resized crops and flips. The cases of a group take
+turns, round after round; with --group only some groups are measured, and in FILE only these are renewed. Ratios are of
+the same round, medians and quartiles are given. Processor time a picture is given too, which a busy machine disturbs
+less than the rate. What the machine itself gives on two cores is told by libjpeg-turbo alone, on files in memory.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import imagefeed as feed
 from jobs import JOBS
 from run import PHOTOS, WORK
 from scratch_files import prepare
+from systems import Task, roof
 
 PIPELINE = feed.Pipeline([feed.RandomResizedCrop((224, 224)), feed.HorizontalFlip(), feed.Normalize.preset("imagenet")])
 CORES = len(os.sched_getaffinity(0))
@@ -35,12 +37,13 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Case:
-    """A loader, and what the training loop does with each of its batches."""
+    """A loader, and what the training loop does with each of its batches; or what only decodes."""
 
-    loader: feed.Loader
+    loader: feed.Loader | None
     step: Callable[[], object] | None = None
     cores: int | None = None
     """On how many cores all of it runs; None for those that there are."""
+    decodes: Iterator[range] | None = None
 
 
 @contextmanager
@@ -67,34 +70,20 @@ def hold_the_gil() -> None:
         pass
 
 
-def cases(source: feed.Source, scratch: Path, pictures: int) -> dict[str, Case]:
-    steps = -(-pictures // BATCH)  # a turn is an epoch, however few records there are
-
-    def loader(**options: Any) -> feed.Loader:
-        chosen = {"threads": CORES, **options}
-        return feed.Loader(source, PIPELINE, batch_size=BATCH, seed=1, steps_per_epoch=steps, **chosen)
-
-    def cache(name: str, **options: Any) -> feed.Cache:
-        return feed.Cache(scratch / name, budget="4GB", **options)
-
-    return {
-        "uncached": Case(loader()),
-        "uncached_one_core": Case(loader(threads=1), cores=1),
-        "ram": Case(loader(cache=feed.Cache("ram", budget="4GB"))),
-        "ram_one_core": Case(loader(cache=feed.Cache("ram", budget="4GB"), threads=1), cores=1),
-        "raw": Case(loader(cache=cache("raw", store="raw"))),
-        "jpeg": Case(loader(cache=cache("jpeg", store="jpeg"))),
-        "isolated": Case(loader(isolate=True)),
-        "isolated_ram": Case(loader(isolate=True, cache=feed.Cache("ram", budget="4GB"))),
-        "busy_ram": Case(loader(cache=feed.Cache("ram", budget="4GB")), hold_the_gil),
-        "busy_isolated_ram": Case(loader(isolate=True, cache=feed.Cache("ram", budget="4GB")), hold_the_gil),
-    }
-
+GROUPS = {
+    "threads": ("uncached", "uncached_one_core", "roof", "roof_one_core"),
+    "ram": ("ram", "ram_one_core"),
+    "process": ("uncached", "isolated", "ram", "isolated_ram"),
+    "busy": ("busy_ram", "busy_isolated_ram"),
+    "folder": ("uncached", "ram", "raw", "jpeg"),
+}
+"""Cases that take turns with each other. Rates of the last group are those of docs/cache.md."""
 
 RATIOS = {
     "jpeg of uncached": ("jpeg", "uncached", 2.5),
     "raw of uncached": ("raw", "uncached", None),
     "two cores of one": ("uncached", "uncached_one_core", 1.9),
+    "two cores of one, libjpeg-turbo alone": ("roof", "roof_one_core", None),
     "two cores of one, ram": ("ram", "ram_one_core", None),
     "isolated of not": ("isolated", "uncached", 0.85),
     "isolated of not, ram": ("isolated_ram", "ram", 0.85),
@@ -103,22 +92,69 @@ RATIOS = {
 """Of two cases, and what the ratio of their rates is to reach."""
 
 
-def turn(case: Case) -> dict[str, float]:
-    """An epoch: pictures a second, and microseconds of this process's processors and of planning for each."""
-    loader, taken = case.loader, 0
-    with on_cores(case.cores):
-        before, began, worked = loader.report(), time.perf_counter(), time.process_time()
-        for batch in loader:
-            taken += len(batch[0])
-            if case.step is not None:
-                case.step()
-        seconds, worked = time.perf_counter() - began, time.process_time() - worked
-    report = loader.report().since(before)
-    return {
-        "rate": taken / seconds,
-        "processor_us": 1e6 * worked / taken,
-        "python_us": report.microseconds.get("python", 0.0),
+@dataclass(frozen=True)
+class Photographs:
+    """What all cases read."""
+
+    folder: Path
+    source: feed.Source
+    bytes: float
+    steps: int
+    """Batches of a turn, which is an epoch, however few records there are."""
+
+    def loader(self, **options: Any) -> feed.Loader:
+        chosen = {"threads": CORES, **options}
+        return feed.Loader(self.source, PIPELINE, batch_size=BATCH, seed=1, steps_per_epoch=self.steps, **chosen)
+
+    def roof(self, threads: int) -> Iterator[range]:
+        job = next(job for job in JOBS if job.dataset == "photos")
+        task = Task(job=job, folder=self.folder, threads=threads, antialias=True, options={}, scratch=self.folder)
+        return roof.resized_crop(task)
+
+
+def make_case(name: str, photographs: Photographs, scratch: Path) -> Case:
+    loader = photographs.loader
+
+    def folder(store: Any) -> feed.Cache:
+        return feed.Cache(scratch / store, budget="4GB", store=store)
+
+    ram = {"cache": feed.Cache("ram", budget="4GB")}
+    makers: dict[str, Callable[[], Case]] = {
+        "uncached": lambda: Case(loader()),
+        "uncached_one_core": lambda: Case(loader(threads=1), cores=1),
+        "roof": lambda: Case(None, decodes=photographs.roof(CORES)),
+        "roof_one_core": lambda: Case(None, cores=1, decodes=photographs.roof(1)),
+        "ram": lambda: Case(loader(**ram)),
+        "ram_one_core": lambda: Case(loader(**ram, threads=1), cores=1),
+        "raw": lambda: Case(loader(cache=folder("raw"))),
+        "jpeg": lambda: Case(loader(cache=folder("jpeg"))),
+        "isolated": lambda: Case(loader(isolate=True)),
+        "isolated_ram": lambda: Case(loader(isolate=True, **ram)),
+        "busy_ram": lambda: Case(loader(**ram), hold_the_gil),
+        "busy_isolated_ram": lambda: Case(loader(isolate=True, **ram), hold_the_gil),
     }
+    return makers[name]()
+
+
+def turn(case: Case, pictures: int) -> dict[str, float]:
+    """An epoch: pictures a second, and microseconds of this process's processors and of planning for each."""
+    taken, report = 0, None
+    with on_cores(case.cores):
+        before = case.loader.report() if case.loader is not None else None
+        began, worked = time.perf_counter(), time.process_time()
+        if case.loader is None:
+            while taken < pictures and case.decodes is not None:
+                taken += len(next(case.decodes))
+        else:
+            for batch in case.loader:
+                taken += len(batch[0])
+                if case.step is not None:
+                    case.step()
+        seconds, worked = time.perf_counter() - began, time.process_time() - worked
+    if case.loader is not None and before is not None:
+        report = case.loader.report().since(before)
+    spent = {} if report is None else {"python_us": report.microseconds.get("python", 0.0)}
+    return {"rate": taken / seconds, "processor_us": 1e6 * worked / taken} | spent
 
 
 def spread(values: list[float]) -> dict[str, Any]:
@@ -130,10 +166,38 @@ def spread(values: list[float]) -> dict[str, Any]:
     }
 
 
-def sizes(files: int, scratch: Path) -> dict[str, float]:
+def sizes(photographs: Photographs, scratch: Path) -> dict[str, float]:
     """What the folders of the caches take, as shares of the files that they were made from."""
-    kept = {name: scratch / name / "data.mdb" for name in ("raw", "jpeg")}
-    return {f"{name} of the files": kept[name].stat().st_blocks * 512 / files for name in kept if kept[name].exists()}
+    files = {name: scratch / name / "data.mdb" for name in ("raw", "jpeg")}
+    return {
+        f"{name} of the files": file.stat().st_blocks * 512 / photographs.bytes
+        for name, file in files.items()
+        if file.exists()
+    }
+
+
+def measured(names: tuple[str, ...], photographs: Photographs, scratch: Path, rounds: int) -> dict[str, Any]:
+    """One group of cases, in turns."""
+    pictures = photographs.steps * BATCH
+    chosen = {name: make_case(name, photographs, scratch) for name in names}
+    for case in chosen.values():
+        turn(case, pictures)  # files and caches come into memory, threads and processes begin
+    taken: list[dict[str, dict[str, float]]] = []
+    for number in range(rounds):
+        order = names if number % 2 else names[::-1]
+        taken.append({name: turn(chosen[name], pictures) for name in order})
+    return {
+        "cases": {
+            name: {"rounds": rounds} | {key: spread([one[name][key] for one in taken]) for key in taken[0][name]}
+            for name in names
+        },
+        "ratios": {
+            name: spread([one[a]["rate"] / one[b]["rate"] for one in taken]) | {"least": least}
+            for name, (a, b, least) in RATIOS.items()
+            if a in names and b in names
+        },
+        "sizes": sizes(photographs, scratch),
+    }
 
 
 def main() -> None:
@@ -143,47 +207,25 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--pictures", type=int, default=PICTURES, help="how many a turn takes, at least")
-    parser.add_argument("--case", action="append", help="only these")
+    parser.add_argument("--group", action="append", choices=list(GROUPS), help="only these")
     options = parser.parse_args()
-    job = next(job for job in JOBS if job.dataset == "photos")
-    folder, facts = prepare(job.dataset, options.photos, options.work)
-    source = feed.folder(folder / "images")
-    scratch = Path(tempfile.mkdtemp())
-    try:
-        chosen = {
-            name: case
-            for name, case in cases(source, scratch, options.pictures).items()
-            if not options.case or name in options.case
-        }
-        for case in chosen.values():
-            turn(Case(case.loader))  # files and caches come into memory, threads and processes begin
-        rounds = []
-        for number in range(options.rounds):
-            names = list(chosen) if number % 2 else list(chosen)[::-1]
-            rounds.append({name: turn(chosen[name]) for name in names})
-        result: dict[str, Any] = {
-            "cores": CORES,
-            "records": len(source),
-            "cases": {
-                name: {"rounds": options.rounds}
-                | {key: spread([one[name][key] for one in rounds]) for key in rounds[0][name]}
-                for name in chosen
-            },
-            "ratios": {
-                name: spread([one[a]["rate"] / one[b]["rate"] for one in rounds]) | {"least": least}
-                for name, (a, b, least) in RATIOS.items()
-                if a in chosen and b in chosen
-            },
-            "sizes": sizes(facts["count"] * facts["mean_bytes"], scratch),
-        }
-    finally:
-        shutil.rmtree(scratch)
-    print(json.dumps(result, indent=2))
+    folder, facts = prepare("photos", options.photos, options.work)
+    steps = -(-options.pictures // BATCH)
+    photographs = Photographs(folder, feed.folder(folder / "images"), facts["count"] * facts["mean_bytes"], steps)
+    known: dict[str, Any] = {}
+    if options.group and options.out and options.out.exists():  # the others stay as they were measured
+        known = json.loads(options.out.read_text())
+    for group in options.group or GROUPS:
+        scratch = Path(tempfile.mkdtemp())
+        try:
+            result = measured(GROUPS[group], photographs, scratch, options.rounds)
+        finally:
+            shutil.rmtree(scratch)
+        print(json.dumps({group: result}, indent=2))
+        known |= {name: known.get(name, {}) | result[name] for name in ("cases", "ratios", "sizes")}
+    known |= {"cores": CORES, "records": len(photographs.source)}
     if options.out:
-        if options.case and options.out.exists():  # the others stay as they were measured
-            known = json.loads(options.out.read_text())
-            result = known | {name: known[name] | result[name] for name in ("cases", "ratios", "sizes")}
-        options.out.write_text(json.dumps(result, indent=2) + "\n")
+        options.out.write_text(json.dumps(known, indent=2) + "\n")
 
 
 if __name__ == "__main__":
