@@ -3,9 +3,12 @@
 #include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include <jpeglib.h>
+
+#include "kept_codes.hpp"
 
 namespace imagefeed {
 namespace {
@@ -25,6 +28,12 @@ struct Compression {
     unsigned long size;
 };
 
+void state(const HuffmanCode& code, JHUFF_TBL& table) {
+    std::memcpy(table.bits, code.counts, sizeof table.bits);
+    std::memcpy(table.huffval, code.symbols, sizeof table.huffval);
+    table.sent_table = FALSE;
+}
+
 bool run(Compression& c, const Picture& in, int quality, unsigned restart_interval) {
     if (setjmp(c.errors.jump)) return false;
     jpeg_create_compress(&c.info);
@@ -36,6 +45,12 @@ bool run(Compression& c, const Picture& in, int quality, unsigned restart_interv
     jpeg_set_defaults(&c.info);
     jpeg_set_quality(&c.info, quality, TRUE);
     c.info.restart_interval = restart_interval;
+    if (restart_interval > 0) {  // for this library to read
+        state(kLumaDc, *c.info.dc_huff_tbl_ptrs[0]);
+        state(kLumaAc, *c.info.ac_huff_tbl_ptrs[0]);
+        state(kChromaDc, *c.info.dc_huff_tbl_ptrs[1]);
+        state(kChromaAc, *c.info.ac_huff_tbl_ptrs[1]);
+    }
     jpeg_start_compress(&c.info, TRUE);
     for (int y = 0; y < in.height; ++y) {
         auto* row = const_cast<JSAMPROW>(in.data + y * in.row_stride);
