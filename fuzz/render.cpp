@@ -55,8 +55,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
     Record record;
     record.bytes = data + kSaid;
     record.size = bytes - kSaid;
-    inspect(record, renderer.decoder(), kMostPixels);
-    if (record.kind != RecordKind::jpeg || !record.status.is_ok()) return 0;
+    const bool color = (data[2] & 4) != 0;
+    inspect(record, renderer.decoder(), color ? PngForm::rgb : (data[2] & 32) != 0 ? PngForm::index : PngForm::gray, kMostPixels);
+    if ((record.kind != RecordKind::jpeg && record.kind != RecordKind::png) || !record.status.is_ok()) return 0;
     const std::uint8_t* const said = data;
     const double slant = (said[2] & 1) != 0 ? 0.0 : 1.0;
     const std::array<double, 9> matrix{number(said[4]), slant * number(said[5]), 8 * number(said[6]), slant * number(said[7]),

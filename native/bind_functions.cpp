@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "bind.hpp"
+#include "bind_records.hpp"
 #include "byte_products.hpp"
 #include "jpeg.hpp"
 #include "parent.hpp"
@@ -15,7 +16,7 @@ namespace {
 
 nb::object jpeg_header(nb::bytes bytes) {
     JpegDecoder decoder;
-    JpegHeader header;
+    PictureHeader header;
     const Status status = decoder.read_header(static_cast<const std::uint8_t*>(bytes.data()), bytes.size(), header);
     if (!status.is_ok()) throw nb::value_error(status.message.c_str());
     nb::dict out;
@@ -71,6 +72,32 @@ std::tuple<nb::ndarray<nb::numpy, std::uint8_t>, int, int> decode_jpeg(nb::bytes
     auto array = new_array<std::uint8_t>({height, width, color ? std::size_t{4} : std::size_t{1}}, out);
     std::memcpy(out, picture.data, height * width * (color ? 4 : 1));
     return {array, picture.held.y0, picture.held.x0};
+}
+
+// The same of a PNG; nothing where it is left to others.
+std::optional<nb::ndarray<nb::numpy, std::uint8_t>> decode_png(nb::bytes bytes, const std::string& form, std::optional<std::tuple<int, int, int, int>> region) {
+    const PngForm wanted = png_form(form);
+    const auto* const data = static_cast<const std::uint8_t*>(bytes.data());
+    const std::size_t size = bytes.size();
+    PictureHeader header;
+    PngDecoder decoder;
+    Buffer memory;
+    Picture picture;
+    if (!looks_like_png(data, size) || !read_png_header(data, size, wanted, header)) return std::nullopt;
+    Region held{0, 0, header.width, header.height};
+    if (region) held = {std::get<1>(*region), std::get<0>(*region), std::get<3>(*region), std::get<2>(*region)};
+    if (held.x0 < 0 || held.y0 < 0 || held.x1 <= held.x0 || held.y1 <= held.y0) throw nb::value_error("the region is empty");
+    Status status;
+    {
+        const nb::gil_scoped_release unlocked;
+        status = decoder.decode(data, size, wanted, held, Margin{}, memory, picture);
+    }
+    if (!status.is_ok()) throw nb::value_error(status.message.c_str());
+    std::uint8_t* out;
+    const auto rows = static_cast<std::size_t>(held.height()), row = static_cast<std::size_t>(picture.row_stride);
+    auto array = new_array<std::uint8_t>({rows, static_cast<std::size_t>(held.width()), row / static_cast<std::size_t>(held.width())}, out);
+    std::memcpy(out, picture.data, rows * row);
+    return array;
 }
 
 // Fills polygons, one over the other, in the caller's array (height, width).
@@ -140,6 +167,8 @@ void bind_functions(nb::module_& m) {
     m.def("encode_jpeg", &encode_jpeg, "pixels"_a, "quality"_a, "restart_interval"_a = 0);
     m.def("decode_jpeg", &decode_jpeg, "data"_a, "region"_a = nb::none(), "denominator"_a = 1, "color"_a = true,
           "ours"_a = nb::none());
+
+    m.def("decode_png", &decode_png, "data"_a, "form"_a = "rgb", "region"_a = nb::none());
 
     m.def("fill_polygons", &fill_polygons, "out"_a.noconvert(), "points"_a, "ends"_a, "numbers"_a);
 

@@ -77,13 +77,13 @@ public:
     void limit_memory(std::size_t bytes) { pool_->memory().limit(bytes); }
     std::tuple<std::int64_t, std::int64_t, std::int64_t> times() const { return {clock_->read, clock_->decode, clock_->draw}; }
 
-    // `names` empty, or one of them: the records hold their bytes.
-    PyJob fetch(nb::handle records, nb::sequence names, std::int64_t most_pixels) {
+    // `names` empty, or one of them: the records hold their bytes. `png` says what a PNG becomes; none is decoded here without.
+    PyJob fetch(nb::handle records, nb::sequence names, std::int64_t most_pixels, std::optional<std::string> png) {
         auto& group = nb::cast<PyRecords&>(records);
         std::vector<std::string> files;
         for (nb::handle name : names) files.push_back(file_name(name));
         if (!files.empty() && files.size() != group.group->records.size()) throw nb::value_error("one file for every record is expected");
-        return submit(std::make_shared<FetchJob>(group.group, std::move(files), most_pixels, clock_), {nb::borrow(records)});
+        return submit(std::make_shared<FetchJob>(group.group, std::move(files), png_form(png), most_pixels, clock_), {nb::borrow(records)});
     }
 
     // Into the rows of one batch array. `beside` are other (records, program, out): what goes with each picture.
@@ -224,7 +224,7 @@ void bind_jobs(nb::module_& m) {
         .def("set_threads", &PyPool::set_threads, "threads"_a)
         .def("limit_memory", &PyPool::limit_memory, "most"_a)
         .def("times", &PyPool::times)
-        .def("fetch", &PyPool::fetch, "records"_a, "files"_a, "most_pixels"_a)
+        .def("fetch", &PyPool::fetch, "records"_a, "files"_a, "most_pixels"_a, "png"_a = nb::none())
         .def("render", &PyPool::render, "records"_a, "program"_a, "first"_a, "out"_a, "beside"_a = nb::list())
         .def("render_each", &PyPool::render_each, "records"_a, "program"_a, "outs"_a, "beside"_a = nb::list());
 

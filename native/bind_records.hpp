@@ -8,6 +8,15 @@
 
 namespace imagefeed {
 
+// What a PNG becomes, by the name that Python has for it.
+inline PngForm png_form(const std::optional<std::string>& name) {
+    if (!name) return PngForm::none;
+    constexpr std::pair<const char*, PngForm> kForms[] = {{"rgb", PngForm::rgb}, {"gray", PngForm::gray}, {"gray16", PngForm::gray16}, {"index", PngForm::index}};
+    for (const auto& [known, form] : kForms)
+        if (*name == known) return form;
+    throw nb::value_error("a PNG becomes rgb, gray, gray16 or index");
+}
+
 struct PyRecords {
     std::shared_ptr<RecordGroup> group;
     std::vector<nb::object> owners;  // of bytes and arrays that records point into

@@ -35,9 +35,12 @@ constexpr std::size_t kEntryBytes = 12;
 
 int exif_orientation(const std::uint8_t* data, std::size_t size) {
     constexpr char kPrefix[6] = {'E', 'x', 'i', 'f', 0, 0};
-    if (size < sizeof kPrefix + 8 || std::memcmp(data, kPrefix, sizeof kPrefix) != 0) return 0;
-    data += sizeof kPrefix;
-    size -= sizeof kPrefix;
+    if (size < sizeof kPrefix || std::memcmp(data, kPrefix, sizeof kPrefix) != 0) return 0;
+    return tiff_orientation(data + sizeof kPrefix, size - sizeof kPrefix);
+}
+
+int tiff_orientation(const std::uint8_t* data, std::size_t size) {
+    if (size < 8) return 0;
     const bool big_endian = data[0] == 'M' && data[1] == 'M';
     if (!big_endian && !(data[0] == 'I' && data[1] == 'I')) return 0;
     const TiffReader tiff(data, size, big_endian);

@@ -10,4 +10,7 @@ namespace imagefeed {
 // EXIF 2.32 (CIPA DC-008), section 4.6.4: tag 0x0112 of the first directory, a SHORT.
 int exif_orientation(const std::uint8_t* data, std::size_t size);
 
+// The same of the block alone, without the name that JPEG puts before it: of a PNG's chunk eXIf.
+int tiff_orientation(const std::uint8_t* data, std::size_t size);
+
 }  // namespace imagefeed

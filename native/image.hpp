@@ -26,6 +26,16 @@ struct Span {
 enum class Samples { gray8, color8x4, fine16x4, planar_f32, levels8 };
 constexpr int kFineLevel = 128;
 
+// What the header of a stored picture says.
+struct PictureHeader {
+    int width = 0, height = 0;  // as stored, before the EXIF orientation
+    int components = 0;         // of a JPEG: 1 gray, 3 color; others are not decoded here
+    int orientation = 1;        // EXIF, 1 to 8
+    bool supported = false;     // 8-bit gray or color, which our decoder of JPEGs takes
+    bool progressive = false;   // its coefficients are all held while it is decoded
+    bool complete = false;      // an end-of-image marker was found
+};
+
 // A picture, or the rectangle of it that has been decoded. Coordinates of the whole picture stay in use
 // everywhere: the first sample in memory is pixel (origin_x, origin_y) of a picture of width x height.
 struct Picture {

@@ -30,9 +30,9 @@ Status guarded(Work work) noexcept {
 
 }  // namespace
 
-FetchJob::FetchJob(std::shared_ptr<RecordGroup> group, std::vector<std::string> files, std::int64_t most_pixels,
+FetchJob::FetchJob(std::shared_ptr<RecordGroup> group, std::vector<std::string> files, PngForm form, std::int64_t most_pixels,
                    std::shared_ptr<StageClock> clock)
-    : Job(group->records.size()), group_(std::move(group)), files_(std::move(files)), most_pixels_(most_pixels),
+    : Job(group->records.size()), group_(std::move(group)), files_(std::move(files)), form_(form), most_pixels_(most_pixels),
       clock_(std::move(clock)) {}
 
 void FetchJob::run(std::size_t i, Renderer& renderer) noexcept {
@@ -50,7 +50,7 @@ void FetchJob::run(std::size_t i, Renderer& renderer) noexcept {
         if (!files_.empty() && !files_[i].empty()) {
             if (Status status = read_file(files_[i], record); !status.is_ok()) return status;
         }
-        if (record.kind != RecordKind::array) inspect(record, renderer.decoder(), most_pixels_);
+        if (record.kind != RecordKind::array) inspect(record, renderer.decoder(), form_, most_pixels_);
         return record.status;
     });
     clock_->read.fetch_add(nanoseconds_since(begin), std::memory_order_relaxed);

@@ -25,13 +25,14 @@ struct StageClock {
 // Reads files[i] (where given) and looks at the bytes.
 class FetchJob final : public Job {
 public:
-    FetchJob(std::shared_ptr<RecordGroup> group, std::vector<std::string> files, std::int64_t most_pixels,
+    FetchJob(std::shared_ptr<RecordGroup> group, std::vector<std::string> files, PngForm form, std::int64_t most_pixels,
              std::shared_ptr<StageClock> clock);
     void run(std::size_t i, Renderer& renderer) noexcept override;
 
 private:
     std::shared_ptr<RecordGroup> group_;
     std::vector<std::string> files_;  // empty, or an empty name: the record holds its bytes already
+    PngForm form_;
     std::int64_t most_pixels_;
     std::shared_ptr<StageClock> clock_;
 };

@@ -11,6 +11,7 @@
 #include <jerror.h>
 
 #include "exif.hpp"
+#include "rows.hpp"
 #include "takeover.hpp"
 
 namespace imagefeed {
@@ -103,7 +104,7 @@ JpegDecoder::JpegDecoder() : impl_(std::make_unique<Impl>()) {
 
 JpegDecoder::~JpegDecoder() { jpeg_destroy_decompress(&impl_->info); }
 
-Status JpegDecoder::read_header(const std::uint8_t* data, std::size_t size, JpegHeader& header) {
+Status JpegDecoder::read_header(const std::uint8_t* data, std::size_t size, PictureHeader& header) {
     Impl& d = *impl_;
     d.begin();
     if (setjmp(d.errors.jump)) return d.failure(Fault::decode, "");
@@ -161,17 +162,8 @@ Status JpegDecoder::decode_once(const std::uint8_t* data, std::size_t size, Regi
     const int mcu = least_scaled_size(d.info) * (d.info.num_components == 1 ? 1 : d.info.max_h_samp_factor);
     region.x0 -= region.x0 % mcu;
 
-    const std::size_t pixel = color ? 4 : 1;
-    const std::size_t pitch = checked_product(static_cast<std::size_t>(margin.left + region.width() + margin.right), pixel);
-    const auto lines = static_cast<std::size_t>(margin.top + region.height() + margin.bottom);
-    auto* const pixels = memory.reserve<std::uint8_t>(checked_product(pitch, lines)) +
-                         static_cast<std::size_t>(margin.top) * pitch + static_cast<std::size_t>(margin.left) * pixel;
-    picture.samples = color ? Samples::color8x4 : Samples::gray8;
-    picture.channels = color ? 3 : 1;
-    picture.data = pixels;
-    picture.row_stride = static_cast<std::ptrdiff_t>(pitch);
-    picture.plane_stride = 0;
-    picture.held = region;
+    std::uint8_t* const pixels = begin_pixels(color, region, margin, memory, picture);
+    const auto pitch = static_cast<std::size_t>(picture.row_stride);
     if (color && denominator == 1 && reader != BitReader::libjpeg && IntervalDecoder::takes(d.info, region)) {
         const bool done = d.takeover.intervals.decode(d.info, d.takeover.tables, region, pixels, pitch);
         jpeg_abort_decompress(&d.info);

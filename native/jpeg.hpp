@@ -12,15 +12,6 @@
 
 namespace imagefeed {
 
-struct JpegHeader {
-    int width = 0, height = 0;  // as stored, before the EXIF orientation
-    int components = 0;         // 1 gray, 3 color; others are not decoded here
-    int orientation = 1;        // EXIF, 1 to 8
-    bool supported = false;     // 8-bit gray or color, which this decoder takes
-    bool progressive = false;   // its coefficients are all held while it is decoded
-    bool complete = false;      // an end-of-image marker was found
-};
-
 // Who reads the Huffman-coded bits: this library, and libjpeg where they are damaged or of another kind; or one of the two,
 // for tests.
 enum class BitReader { best, ours, libjpeg };
@@ -33,7 +24,7 @@ public:
     JpegDecoder(const JpegDecoder&) = delete;
     JpegDecoder& operator=(const JpegDecoder&) = delete;
 
-    Status read_header(const std::uint8_t* data, std::size_t size, JpegHeader& header);
+    Status read_header(const std::uint8_t* data, std::size_t size, PictureHeader& header);
 
     // Decodes `region` (pixels of the scaled picture) of a picture scaled by 1/denominator into `memory`: accurate
     // integer DCT, fancy upsampling, the pixels that Pillow gives. The rectangle held may begin further left than asked

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "image.hpp"
+#include "inflate.hpp"
 #include "scan.hpp"
 
 namespace imagefeed {
@@ -78,6 +79,10 @@ struct Kernels {
     bool (*inverse_dct)(const std::int16_t* coefficients, const std::uint16_t* divisors, std::uint8_t* const* rows, std::size_t column);
     // `count` pixels of four bytes, up to kWidestColorRow; see intervals.hpp. Null where inverse_dct is.
     void (*color_row)(const ColorRow& row, int count, std::uint8_t* out);
+
+    // The coded symbols of a PNG's data up to the end of a block, or to a limit; and a row of it. See inflate.hpp, unfilter.inl.
+    InflateStop (*inflate_codes)(InflateState& state);
+    void (*unfilter)(int filter, int step, const std::uint8_t* in, const std::uint8_t* above, int count, std::uint8_t* out);
 
     // Sampling one row of a warp.
     void (*warp_bilinear)(const Picture&, const RowPath&, Border, const float* fill, int count, Planes out);

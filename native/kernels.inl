@@ -8,6 +8,7 @@
 
 #include "fixed.hpp"
 #include "kernels.hpp"
+#include "paeth.hpp"
 
 namespace imagefeed {
 namespace {
@@ -703,6 +704,10 @@ void store_x4(const float* pixels, const float* scale, const float* bias, Dtype 
 
 #include "scan.inl"
 
+#include "inflate.inl"
+
+#include "unfilter.inl"
+
 #include "effects.inl"
 
 #include "byte_products.inl"
@@ -714,6 +719,8 @@ constexpr Kernels make_table(const char* name) {
     k.name = name;
     k.scan_mcu = scan_mcu;
     k.scan_two_mcus = scan_two_mcus;
+    k.inflate_codes = inflate_codes;
+    k.unfilter = unfilter;
     k.warp_bilinear = warp<true>;
     k.warp_nearest = warp<false>;
     k.vertical_u8 = vertical<std::uint8_t>;

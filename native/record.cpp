@@ -76,16 +76,23 @@ Status read_file(const std::string& name, Record& record) {
     return Status::ok();
 }
 
-void inspect(Record& record, JpegDecoder& decoder, std::int64_t most_pixels) {
+void inspect(Record& record, JpegDecoder& decoder, PngForm form, std::int64_t most_pixels) {
     record.kind = RecordKind::foreign;
     if (record.size == 0) {
         record.status = Status::fail(Fault::decode, "the file is empty");
         return;
     }
-    if (!looks_like_jpeg(record.bytes, record.size)) return;
-    record.status = decoder.read_header(record.bytes, record.size, record.header);
-    if (!record.status.is_ok() || !record.header.supported) return;
-    record.kind = RecordKind::jpeg;
+    if (looks_like_jpeg(record.bytes, record.size)) {
+        record.status = decoder.read_header(record.bytes, record.size, record.header);
+        if (!record.status.is_ok() || !record.header.supported) return;
+        record.kind = RecordKind::jpeg;
+    } else if (form != PngForm::none && looks_like_png(record.bytes, record.size)) {
+        if (!read_png_header(record.bytes, record.size, form, record.header)) return;
+        record.kind = RecordKind::png;
+        record.form = form;
+    } else {
+        return;
+    }
     const auto pixels = static_cast<std::int64_t>(record.header.width) * record.header.height;
     if (pixels > most_pixels) {
         record.status = Status::fail(Fault::too_large, std::to_string(record.header.width) + "x" +

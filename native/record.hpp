@@ -9,12 +9,13 @@
 #include "image.hpp"
 #include "jpeg.hpp"
 #include "kernels.hpp"
+#include "png.hpp"
 #include "status.hpp"
 
 namespace imagefeed {
 
 // `foreign` bytes are of a format that this core does not decode; whoever does hands the pixels back as an array.
-enum class RecordKind { empty, jpeg, foreign, array };
+enum class RecordKind { empty, jpeg, png, foreign, array };
 
 struct ArrayView {
     const std::uint8_t* data = nullptr;
@@ -34,7 +35,8 @@ struct Record {
     const std::uint8_t* bytes = nullptr;
     std::size_t size = 0;
     FileRange range;
-    JpegHeader header;
+    PictureHeader header;
+    PngForm form = PngForm::none;  // what a PNG becomes
     ArrayView array;
     const std::uint8_t* sealed = nullptr;  // of the cache: a value whose checksum has yet to be compared
     std::size_t sealed_size = 0;
@@ -49,7 +51,8 @@ struct Record {
 // Reads a file, or the record's range of it, into `record`. A directory, a device or a pipe is refused, not waited for.
 Status read_file(const std::string& path, Record& record);
 
-// Looks at the bytes of `record`: its kind, and a JPEG's header. `most_pixels` bounds width times height.
-void inspect(Record& record, JpegDecoder& decoder, std::int64_t most_pixels);
+// Looks at the bytes of `record`: its kind, and the header of a JPEG, or of a PNG that becomes `form`. `most_pixels` bounds
+// width times height.
+void inspect(Record& record, JpegDecoder& decoder, PngForm form, std::int64_t most_pixels);
 
 }  // namespace imagefeed

@@ -14,6 +14,11 @@
 
 namespace imagefeed {
 
+// The warp of one record, of a picture scaled by 1/denominator. `levels`: of eight bits.
+Status make_warp(const WarpSpec& spec, std::size_t row, int denominator, bool levels, Warp& warp);
+
+std::string describe(int height, int width);
+
 // What one worker keeps from record to record.
 class Renderer {
 public:
@@ -39,10 +44,11 @@ private:
     void store_row(Planes pixels, int y, const StoreSpec& store, const Slot& slot);
 
     std::size_t kept_memory() const;
-    Status enter(const JpegHeader& header, const Region& region, int denominator, std::optional<MemoryGate::Hold>& hold);
+    Status enter(const PictureHeader& header, const Region& region, int denominator, std::optional<MemoryGate::Hold>& hold);
 
     MemoryGate* gate_;
     JpegDecoder decoder_;
+    PngDecoder png_;
     SamplerMemory sampler_;
     LevelsResizeMemory levels_;
     Head::Memory head_;

@@ -38,6 +38,20 @@ Picture new_planes(int height, int width, int channels, int margin, Buffer& memo
 
 }  // namespace
 
+std::uint8_t* begin_pixels(bool color, const Region& region, const Margin& margin, Buffer& memory, Picture& picture) {
+    const std::size_t pixel = color ? 4 : 1;
+    const std::size_t pitch = checked_product(size(margin.left + region.width() + margin.right), pixel);
+    auto* const pixels = memory.reserve<std::uint8_t>(checked_product(pitch, size(margin.top + region.height() + margin.bottom))) +
+                         size(margin.top) * pitch + size(margin.left) * pixel;
+    picture.samples = color ? Samples::color8x4 : Samples::gray8;
+    picture.channels = color ? 3 : 1;
+    picture.data = pixels;
+    picture.row_stride = static_cast<std::ptrdiff_t>(pitch);
+    picture.plane_stride = 0;
+    picture.held = region;
+    return pixels;
+}
+
 void plain_row(const Picture& in, int y, Planes out) {
     const std::uint8_t* const row = in.data + y * in.row_stride;
     const int count = in.held.width();

@@ -4,8 +4,12 @@
 #include "buffer.hpp"
 #include "image.hpp"
 #include "kernels.hpp"
+#include "warp.hpp"
 
 namespace imagefeed {
+
+// Makes room for the pixels of a region that is decoded, as four bytes each or as levels of gray, with `margin` around them.
+std::uint8_t* begin_pixels(bool color, const Region& region, const Margin& margin, Buffer& memory, Picture& picture);
 
 // Row y of the picture (counted from what is held) as planes of floats.
 void plain_row(const Picture& in, int y, Planes out);

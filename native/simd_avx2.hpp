@@ -8,11 +8,12 @@
 
 #include "fixed.hpp"
 #include "kernels.hpp"
+#include "pixel_sse.hpp"
 
 namespace imagefeed {
 namespace {
 
-struct Vec {
+struct Vec : SsePixels {
     static constexpr int lanes = 8;
     using F = __m256;
     using I = __m256i;

@@ -7,6 +7,7 @@
 
 #include "fixed.hpp"
 #include "half.hpp"
+#include "paeth.hpp"
 #include "prefetch.hpp"
 
 namespace imagefeed {
@@ -219,6 +220,28 @@ struct Vec {
             return static_cast<std::int16_t>(bytes >> k & 255) * static_cast<std::int16_t>(static_cast<std::int8_t>(levels >> k & 255));
         };
         return sum + product(0) + product(8) + product(16) + product(24);
+    }
+
+    // A pixel of four samples.
+    struct Pixel {
+        std::uint8_t samples[4];
+    };
+    static Pixel pixel(const std::uint8_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
+    static void pixel_store(std::uint8_t* p, Pixel v) { std::memcpy(p, v.samples, 4); }
+    template <class Each>
+    static Pixel each_sample(Each each) {
+        Pixel out;
+        for (int c = 0; c < 4; ++c) out.samples[c] = static_cast<std::uint8_t>(each(c));
+        return out;
+    }
+    static Pixel pixel_sum(Pixel a, Pixel b) {
+        return each_sample([&](int c) { return a.samples[c] + b.samples[c]; });
+    }
+    static Pixel pixel_middle(Pixel a, Pixel b) {
+        return each_sample([&](int c) { return (a.samples[c] + b.samples[c]) / 2; });
+    }
+    static Pixel pixel_paeth(Pixel left, Pixel above, Pixel corner) {
+        return each_sample([&](int c) { return paeth(left.samples[c], above.samples[c], corner.samples[c]); });
     }
 };
 

@@ -1,4 +1,4 @@
-"""One picture, whole: ordinary JPEGs by the native decoder, all else by Pillow."""
+"""One picture, whole: ordinary JPEGs and PNGs by the native decoders, all else by Pillow."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ numbers as they are stored."""
 
 CHANNELS: dict[Color, int] = {"rgb": 3, "gray": 1, "rgba": 4, "gray16": 1, "index": 1}
 """How many channels they get."""
+
+_PNG = b"\x89PNG"
 
 MOST_PIXELS = 89_478_485
 """The default limit on width times height: Pillow's own, a quarter of a gigabyte in RGB."""
@@ -53,7 +55,7 @@ def read(
         name = os.fspath(picture)
         files = [name]
     pool = _native.Pool(1)
-    job = pool.fetch(records, files, most_pixels)
+    job = pool.fetch(records, files, most_pixels, png_form(color))
     while not job.wait(1000):
         continue
     for _, _, message in records.faults():
@@ -64,15 +66,22 @@ def read(
 
         return decode_foreign(data, name, color=color, most_pixels=most_pixels)
     try:
-        pixels = _native.decode_jpeg(data, color=color == "rgb")[0]
+        pixels = _native.decode_png(data, color) if data[:4] == _PNG else None
+        if pixels is None:
+            pixels = _native.decode_jpeg(data, color=color == "rgb")[0]
     except ValueError as error:
         raise DecodeError(name, str(error)) from error
     return np.ascontiguousarray(_upright(pixels[..., :3], records.orientation(0)))
 
 
 def is_native(color: Color) -> bool:
-    """Whether the native core decodes JPEGs to it; others take Pillow's way, whole."""
+    """Whether the native core decodes pictures to it; others take Pillow's way, whole."""
     return color != "rgba"
+
+
+def png_form(color: Color) -> str | None:
+    """What the native core is to make of a PNG; None where it is to leave it."""
+    return color if is_native(color) else None
 
 
 def check_color(where: str, color: Any) -> None:

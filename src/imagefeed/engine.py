@@ -17,7 +17,7 @@ from imagefeed import _native
 from imagefeed.budget import Budget
 from imagefeed.cache import HEADER, Bytes, Cache, open_store
 from imagefeed.cache_point import cache_point
-from imagefeed.decode import Color, is_native
+from imagefeed.decode import Color, is_native, png_form
 from imagefeed.errors import DecodeError, PlanError
 from imagefeed.follow import Companion, Following, batch_form, companion_program
 from imagefeed.group import Batch, Final, FinalPart, Group, Rendering
@@ -328,7 +328,7 @@ class Engine:
                     continue
                 if kind == PLAN_FAULT and row not in errors:
                     raise PlanError(f"{self._name(group, row)}: {message}")
-                errors.setdefault(row, DecodeError(self._name(group, row), message))
+                errors.setdefault(row, DecodeError(group.following.name(part, row, self._name(group, row)), message))
         portion, count = rendering.portion, len(rows)
         made = rendering.made
         good = np.arange(count)
@@ -365,7 +365,8 @@ class Engine:
         """Begin to read some stored pictures."""
         records = _native.Records(len(indices))
         files = self.source.stage(records, indices)
-        return Group(indices, keys, records, self.pool.fetch(records, files, self.most_pixels), following, stopped)
+        job = self.pool.fetch(records, files, self.most_pixels, png_form(self.source.color))
+        return Group(indices, keys, records, job, following, stopped)
 
     def _read_missing(self, group: Group, rows: Ints) -> None:
         """Begin to read what the cache does not have of a group."""

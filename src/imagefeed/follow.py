@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.checks import fail
-from imagefeed.decode import CHANNELS, Color
+from imagefeed.decode import CHANNELS, Color, png_form
 from imagefeed.effects import Remap
 from imagefeed.errors import DecodeError, SpecError
 from imagefeed.ops import ColorMatrix, Lut, Mix, Normalize, Op, Warp
@@ -90,9 +90,7 @@ class Companion:
     @property
     def color(self) -> Color:
         """What encoded ones become."""
-        if isinstance(self.target, Image):
-            return self.target.color
-        return "gray" if self.target.kind == "soft" else "index"
+        return _color(self.target)
 
     @property
     def channels(self) -> int:
@@ -137,6 +135,10 @@ class Following:
     def has_targets(self) -> bool:
         """Whether anything goes with the pictures."""
         return bool(self._named)
+
+    def name(self, part: int, row: int, of: str) -> str:
+        """What messages call part 1, 2, ... of a record: what goes with the picture called `of`, which is part 0."""
+        return of if part == 0 else self.companions[part - 1].target.name(row, of)
 
     @property
     def moves(self) -> bool:
@@ -376,7 +378,14 @@ def _fetched(pool: _native.Pool, name: str, target: Mask | Image, most_pixels: i
     records = _native.Records(len(target))
     files = stage(records, target.stored())
     counts = target.counts if isinstance(target, Mask) else None
-    return Companion(name, target, records, pool.fetch(records, files, most_pixels), counts)
+    job = pool.fetch(records, files, most_pixels, png_form(_color(target)))
+    return Companion(name, target, records, job, counts)
+
+
+def _color(target: Mask | Image) -> Color:
+    if isinstance(target, Image):
+        return target.color
+    return "gray" if target.kind == "soft" else "index"
 
 
 def _offsets(one: Companion, mix: Mix) -> Ints:

@@ -1,4 +1,4 @@
-"""Bytes to pixels for what the native decoder leaves: every format but ordinary JPEG, by Pillow.
+"""Bytes to pixels for what the native decoder leaves: every format but ordinary JPEG and PNG, by Pillow.
 
 An allow-list of formats, by magic bytes: a picture is never opened because of its name, and formats that hand their
 bytes to other programs (EPS) or that nobody trains on are not opened at all.
@@ -23,7 +23,7 @@ _MODES = {"rgb": "RGB", "gray": "L", "rgba": "RGBA", "gray16": "L"}
 
 
 def decode_foreign(data: bytes, name: str, *, color: Color, most_pixels: int) -> NDArray[Any]:
-    """A picture that is no ordinary JPEG; arguments and errors as for `imagefeed.read`."""
+    """A picture that is no ordinary JPEG or PNG; arguments and errors as for `imagefeed.read`."""
     if not data:
         raise DecodeError(name, "the file is empty")
     known = [kind for kind in FORMATS if kind in _formats()]

@@ -39,6 +39,8 @@ class Layer:
     program: _native.Program
     channels: int
     dtype: LevelsDtype
+    part: int = 0
+    """0 for the pictures; 1, 2, ... for what goes with them."""
 
     def empty(self, sizes: Ints) -> list[NDArray[Any]]:
         """Room for pictures of some sizes."""
@@ -124,11 +126,12 @@ class StageEnd:
         first, *beside = [(one.records, one.program, out) for one, out in zip(layers, outs, strict=True)]
         job = self._pool.render_each(*first, beside)
         wait(job, group.stopped)
-        for part in range(len(layers)):
-            for row, kind, message in job.faults(part):
+        for number, layer in enumerate(layers):
+            for row, kind, message in job.faults(number):
                 if kind == PLAN_FAULT and row not in group.errors:
                     raise PlanError(f"{self._name(group, row)}: {message}")
-                group.errors.setdefault(row, DecodeError(self._name(group, row), message))
+                name = group.following.name(layer.part, row, self._name(group, row))
+                group.errors.setdefault(row, DecodeError(name, message))
 
     def channels(self, group: Group) -> int:
         """How many channels the pictures of a group have."""
@@ -146,12 +149,12 @@ class StageEnd:
     def _layers(self, group: Group, current: Plan) -> list[Layer]:
         """The pictures of a group, and everything that goes with them."""
         result = [self.pictures(group, current, self._source.levels_dtype)]
-        for one in group.following.companions:
+        for part, one in enumerate(group.following.companions, 1):
             dtype, count = one.levels_dtype, len(group.indices)
             native = companion_program(
                 current, one.target, count, dtype=dtype, layout="nhwc", last=False, shift=one.shift
             )
-            result.append(Layer(one.records, native, one.channels, dtype))
+            result.append(Layer(one.records, native, one.channels, dtype, part))
         return result
 
     def _follow(self, group: Group, made: Sequence[Sequence[NDArray[Any]]]) -> None:
