@@ -7,7 +7,6 @@
 #include <string>
 
 #include "levels.hpp"
-#include "orient.hpp"
 #include "rows.hpp"
 
 namespace imagefeed {
