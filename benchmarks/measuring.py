@@ -143,7 +143,8 @@ def table(results: dict[str, Any], words: dict[str, str]) -> str:
             note = f"holds {one['explained']:.1%} of the variance"
         if "alone" in one:
             note = f"{one['alone']:.1f} s to decode and resize them alone"
-        lines.append(f"| {one['pictures']:,} | {words[name]} | {one['seconds']:.1f} | {peak} | {note} |")
+        seconds = f"{one['seconds']:.1f}" if "seconds" in one else "-"
+        lines.append(f"| {one['pictures']:,} | {words[name]} | {seconds} | {peak} | {note} |")
     return "\n".join(lines) + "\n"
 
 
