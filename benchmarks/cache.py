@@ -103,7 +103,7 @@ class Photographs:
     """Batches of a turn, which is an epoch, however few records there are."""
 
     def loader(self, **options: Any) -> feed.Loader:
-        chosen = {"threads": CORES, **options}
+        chosen: dict[str, Any] = {"threads": CORES, **options}
         return feed.Loader(self.source, PIPELINE, batch_size=BATCH, seed=1, steps_per_epoch=self.steps, **chosen)
 
     def roof(self, threads: int) -> Iterator[range]:
@@ -118,7 +118,7 @@ def make_case(name: str, photographs: Photographs, scratch: Path) -> Case:
     def folder(store: Any) -> feed.Cache:
         return feed.Cache(scratch / store, budget="4GB", store=store)
 
-    ram = {"cache": feed.Cache("ram", budget="4GB")}
+    ram: dict[str, Any] = {"cache": feed.Cache("ram", budget="4GB")}
     makers: dict[str, Callable[[], Case]] = {
         "uncached": lambda: Case(loader()),
         "uncached_one_core": lambda: Case(loader(threads=1), cores=1),
