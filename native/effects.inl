@@ -270,6 +270,31 @@ void copy_bytes(const std::uint8_t* in, int count, std::uint8_t* out) {
     in_whole_bytes(in, count, out, [](Vec::B v, int) { return v; });
 }
 
+// Rows of bytes that lie `stride` apart, one after another. What is written past the caches are whole cache lines: one in
+// which a row ends and the next begins is put together first.
+void copy_rows(const std::uint8_t* in, std::ptrdiff_t stride, int bytes, int rows, std::uint8_t* out) {
+    constexpr int kRowsAhead = 8;  // rows of a part of a picture, or in reverse, are not foreseen by the processor
+    const auto whole = [](int count) { return static_cast<std::size_t>(count); };
+    if (bytes < Vec::bytes || static_cast<std::int64_t>(bytes) * rows < kStreamedBytes) {
+        for (int y = 0; y < rows; ++y) std::memcpy(out + static_cast<std::ptrdiff_t>(y) * bytes, in + y * stride, whole(bytes));
+        return;
+    }
+    std::uint8_t line[Vec::bytes];
+    for (int y = 0; y < rows; ++y, in += stride, out += bytes) {
+        for (int x = 0; y + kRowsAhead < rows && x < bytes; x += 64) Vec::prefetch(in + kRowsAhead * stride + x);
+        const int skew = static_cast<int>(reinterpret_cast<std::uintptr_t>(out) % Vec::bytes);
+        int x = skew == 0 ? 0 : Vec::bytes - skew;
+        if (y == 0) {
+            std::memcpy(out, in, whole(x));
+        } else if (skew > 0) {
+            std::memcpy(line + skew, in, whole(x));
+            Vec::stream_bytes(out - skew, Vec::load_bytes(line));
+        }
+        for (; x + Vec::bytes <= bytes; x += Vec::bytes) Vec::stream_bytes(out + x, Vec::load_bytes(in + x));
+        std::memcpy(y + 1 < rows ? line : out + x, in + x, whole(bytes - x));
+    }
+}
+
 void lookup(const std::uint8_t* in, const std::uint8_t* table, int count, std::uint8_t* out) {
     const auto levels = Vec::load_table(table);
     in_whole_bytes(in, count, out, [&](Vec::B v, int) { return Vec::lookup(levels, v); });

@@ -12,14 +12,20 @@ namespace imagefeed {
 
 class FixedRows {
 public:
+    // Always for the same two axes, whose weights are made whole numbers when they change.
     struct Memory {
+        std::uint64_t x_version = 0, y_version = 0;
+        int x_origin = 0, pairs = 0;
         std::vector<std::int16_t> y_weights;  // as the rows of the float ones
         std::vector<int> first_pair;
-        Buffer x_weights, row, fill_row, pixels;
+        Buffer x_weights, row, fill_row, pixels, ring;
         std::vector<const std::uint8_t*> rows;
+        std::vector<int> in_ring;  // which row each place of the ring holds; -1 for none
     };
 
-    // Whether this way is for such a picture and such a warp; kernels that overshoot need another.
+    // Whether this way is for such a warp, of eight-bit color: kernels that overshoot need another.
+    static bool fits(const Warp& warp);
+    // And for such a picture. Of packed color, only the rows that are read get four bytes a pixel, and only while they are.
     static bool fits(const Picture& in, const Warp& warp);
 
     FixedRows(const Picture& in, const Warp& warp, const AxisWeights& x, const AxisWeights& y, Memory& memory);
@@ -32,10 +38,13 @@ public:
 private:
     void sum_rows(int y, int first, int last);
     void quantize_x();
+    void quantize_y();
     void fill_columns(int first, int last);
-    void copy_pixel(int from, int to);
     std::int16_t& sample(int column, int channel) const;
     const std::uint8_t* fill_row();
+    void prepare_ring();
+    const std::uint8_t* held_row(int held);
+    void prefetch_rows(int y) const;
 
     const Picture& in_;
     const Warp& warp_;
@@ -43,6 +52,8 @@ private:
     Memory& memory_;
     SummedColumns columns_;
     int pairs_ = 0;  // of taps of an output pixel
+    std::uint8_t* ring_ = nullptr;  // of packed color: its last rows, with four bytes a pixel
+    std::size_t ring_pitch_ = 0;
     std::int16_t* row_;
     const std::int16_t* x_weights_;
     float* pixels_;

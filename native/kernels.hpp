@@ -140,6 +140,7 @@ struct Kernels {
     void (*rgb_to_planes)(const std::uint8_t* in, int count, Planes out);
     void (*u8_to_f32)(const std::uint8_t* in, int count, float* out);
     void (*copy_bytes)(const std::uint8_t* in, int count, std::uint8_t* out);
+    void (*copy_rows)(const std::uint8_t* in, std::ptrdiff_t stride, int bytes, int rows, std::uint8_t* out);
     void (*lookup)(const std::uint8_t* in, const std::uint8_t* table, int count, std::uint8_t* out);
     void (*lookup_rgb)(const std::uint8_t* in, const std::uint8_t* tables, int count, std::uint8_t* out);
     void (*reverse_rgb)(const std::uint8_t* in, int count, std::uint8_t* out);

@@ -755,6 +755,7 @@ constexpr Kernels make_table(const char* name) {
     k.rgb_to_planes = rgb_to_planes;
     k.u8_to_f32 = u8_to_f32;
     k.copy_bytes = copy_bytes;
+    k.copy_rows = copy_rows;
     k.lookup = lookup;
     k.lookup_rgb = lookup_rgb;
     k.reverse_rgb = reverse_rgb;

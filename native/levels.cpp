@@ -197,6 +197,13 @@ void move_pixels(const Picture& in, const Warp& warp, const Move& move, int firs
     }
 }
 
+bool copy_moved(const Picture& in, const Warp& warp, const Move& m, std::uint8_t* out) {
+    const int last = m.y0 + m.yy * (warp.height - 1);
+    if (m.xx != 1 || m.x0 < 0 || m.x0 + warp.width > in.width || std::min(m.y0, last) < 0 || std::max(m.y0, last) >= in.height) return false;
+    kernels().copy_rows(in.data + m.y0 * in.row_stride + m.x0 * in.channels, m.yy * in.row_stride, warp.width * in.channels, warp.height, out);
+    return true;
+}
+
 bool tables_are_plain(const std::uint8_t* tables, int channels) {
     std::uint8_t plain[256];
     plain_table(plain);

@@ -25,6 +25,9 @@ bool as_move(const Warp& warp, Move& move);
 // Rows [first, last) of what a move makes, packed one after another.
 void move_pixels(const Picture& in, const Warp& warp, const Move& move, int first, int last, std::uint8_t* out);
 
+// The same for all rows, where they are the picture's own, from left to right; false where they are not.
+bool copy_moved(const Picture& in, const Warp& warp, const Move& move, std::uint8_t* out);
+
 // Replaces the levels of `width` pixels by tables, channels x 256, or copies them where there are none.
 void replace_levels(const std::uint8_t* in, const std::uint8_t* tables, int width, int channels, std::uint8_t* out);
 bool tables_are_plain(const std::uint8_t* tables, int channels);  // every level stays

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <string>
 
+#include "fixed_rows.hpp"
 #include "levels.hpp"
 #include "orient.hpp"
 #include "prefetch.hpp"
@@ -68,14 +69,15 @@ void weigh_gray(Picture& picture, Buffer& memory) {
     picture.row_stride = static_cast<std::ptrdiff_t>(pitch);
 }
 
-// Whether the first pass reads pixels as they are stored, and samples nothing in between.
-bool reads_levels(const Program& program, std::size_t row) {
+// Whether the first pass reads pixels as they are stored: it samples nothing in between, or makes of each row what it needs.
+bool reads_levels(const Program& program, std::size_t row, int channels) {
     if (program.resize.size.data != nullptr || program.passes.empty()) return false;
     const PassSpec& first = program.passes[0];
     if (!first.has_warp) return true;
     Warp warp{};
     Move move;
-    return make_warp(first.warp, row, 1, true, warp).is_ok() && as_move(warp, move);
+    if (!make_warp(first.warp, row, 1, true, warp).is_ok()) return false;
+    return as_move(warp, move) || (channels == 3 && FixedRows::fits(warp));
 }
 
 }  // namespace
@@ -134,7 +136,7 @@ Status Renderer::load(const Record& record, const Program& program, std::size_t 
     denominator = 1;
     if (!record.status.is_ok()) return record.status;
     Region seen = region_of(program, row, record.height(), record.width());
-    if (record.kind == RecordKind::array && record.array.dtype == Dtype::uint8 && reads_levels(program, row)) {
+    if (record.kind == RecordKind::array && record.array.dtype == Dtype::uint8 && reads_levels(program, row, record.array.channels)) {
         const ArrayView& array = record.array;
         picture = Picture{};
         picture.samples = Samples::levels8;

@@ -182,7 +182,10 @@ Status Renderer::run_levels(const Picture& in, const Warp* warp, const Points& p
     points.make_tables(made);
     const std::uint8_t* const tables = tables_are_plain(made, channels) ? nullptr : made;
     Move move{};
-    if (warp != nullptr && as_move(*warp, move)) {
+    const bool moves = warp != nullptr && as_move(*warp, move);
+    if (moves && tables == nullptr && row_bytes == packed && copy_moved(in, *warp, move, pixels)) {
+        // that was all
+    } else if (moves) {
         auto* const stripe = stripe_.reserve<std::uint8_t>(static_cast<std::size_t>(packed) * kStripe);
         for (int y = 0; y < height; y += kStripe) {
             const int lines = std::min(kStripe, height - y);
@@ -247,8 +250,8 @@ Status Renderer::run_pass(Picture in, const PassSpec& pass, bool first, std::siz
         return run_levels(in, pass.has_warp ? &warp : nullptr, points, slot, out, memory);
     if (pass.has_warp) {
         // Only the stored picture is sampled as eight bits: what was made of it is numbers between levels.
-        if (first) in = to_samples(in, samples_);
-        else if (in.samples != Samples::planar_f32) in = to_planes(in, 0, samples_);
+        if (first && !FixedRows::fits(in, warp)) in = to_samples(in, samples_);
+        else if (!first && in.samples != Samples::planar_f32) in = to_planes(in, 0, samples_);
         if (Status status = Sampler::prepare(in, warp, sampler_, shrunk); !status.is_ok()) return status;
     }
     // One block more than a row: samplers write whole blocks.
@@ -318,7 +321,7 @@ Status Renderer::render(const Record& record, const Program& program, std::size_
     }
     kernels().publish();
     const std::size_t kept = kept_memory();
-    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &samples_, &head_.levels, &head_.made,
+    for (Buffer* buffer : {&decoded_, &oriented_, &gray_, &levels_.half, &levels_.full, &sampler_.shrunk, &sampler_.fixed.ring, &samples_, &head_.levels, &head_.made,
                            &head_.work, &head_.samples, &head_.planes, &head_.kept, &head_.sum, &intermediate_[0], &intermediate_[1]})
         buffer->trim(kept);
     png_.trim(kept);

@@ -131,17 +131,22 @@ void finish(AxisWeights& axis) {
 
 bool make_axis_weights(const AxisMap& map, Interpolation interpolation, bool antialias, bool bounded,
                        AxisWeights& axis) {
-    axis.first.clear();
+    const AxisRequest request{map, interpolation, antialias, bounded, axis.keeps_exact};
+    if (axis.made_for == request) return true;
     const Shape shape = shape_of(interpolation);
     const double stretch = antialias ? std::max(1.0, std::fabs(map.scale)) : 1.0;
     const double reach = std::fabs(map.scale) * map.end + std::fabs(map.offset) + shape.support * stretch;
     if (!(shape.support * stretch < kMostTaps) || !(reach < 1e9)) return false;
+    axis.made_for = {};
+    axis.first.clear();
     if (interpolation == Interpolation::nearest) {
         nearest_weights(map, bounded, axis);
     } else {
         smooth_weights(map, shape, stretch, bounded, axis);
     }
     finish(axis);
+    axis.made_for = request;
+    ++axis.version;
     return true;
 }
 

@@ -271,7 +271,7 @@ Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, con
     if (is_aligned(warp.matrix)) {
         const AxisWeights &x = memory.separable.x, &y = memory.separable.y;
         const Region& held = in.held;
-        moves_ = in.samples == Samples::color8x4 && x.unit && y.unit && x.lowest >= held.x0 && x.highest <= held.x1 &&
+        moves_ = FixedRows::fits(in, warp) && x.unit && y.unit && x.lowest >= held.x0 && x.highest <= held.x1 &&
                  y.lowest >= held.y0 && y.highest <= held.y1;
         move_x_ = x.lowest - held.x0;
         move_y_ = y.lowest - held.y0;
@@ -293,7 +293,11 @@ Sampler::Sampler(const Picture& in, const Warp& warp, SamplerMemory& memory, con
 }
 
 void Sampler::row(int y, Planes out) {
-    if (moves_) return kernels().u8x4_to_planes(source_.data + (y + move_y_) * source_.row_stride + 4 * move_x_, warp_.width, out);
+    if (moves_) {
+        const std::uint8_t* const row = source_.data + (y + move_y_) * source_.row_stride;
+        if (source_.samples == Samples::levels8) return kernels().rgb_to_planes(row + 3 * move_x_, warp_.width, out);
+        return kernels().u8x4_to_planes(row + 4 * move_x_, warp_.width, out);
+    }
     if (picks_) {
         const std::uint8_t* const row = source_.data + (rows_->lowest + rows_->first[static_cast<std::size_t>(y)] - source_.held.y0) * source_.row_stride;
         const int* const columns = columns_->first.data();

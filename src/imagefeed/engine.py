@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -228,13 +229,14 @@ class Engine:
     def together(self, final: Final, first: int, portions: Sequence[Portion]) -> int:
         """How many of some portions of a group, whose records stand there from `first` on, are best rendered by one
         call: pictures of one size, and not too many values."""
-        ends = (first + np.cumsum([len(portion.records) for portion in portions])).tolist()
-        size = self._common_size(final, range(first, ends[0]))
-        values = sum(int(np.prod(size)) * part.channels for part in final.parts)
+        ends = [*accumulate((len(portion.records) for portion in portions), initial=first)][1:]
+        height, width = self._common_size(final, range(first, ends[0]))
+        values = sum(height * width * part.channels for part in final.parts)
         last = first + RENDERED_TOGETHER // max(1, values)
-        others = (final.sizes != size).any(axis=1).nonzero()[0]
-        if (later := others[others >= ends[0]]).size:
-            last = min(last, int(later[0]))
+        if final.one_size is None:
+            others = (final.sizes != (height, width)).any(axis=1).nonzero()[0]
+            if (later := others[others >= ends[0]]).size:
+                last = min(last, int(later[0]))
         return max(1, sum(end <= last for end in ends))
 
     def ahead(self, final: Final, first: int, portion: Portion, together: int, prefetch: int) -> int:
@@ -287,8 +289,8 @@ class Engine:
         Raises:
             PlanError: Their pictures are not of one size.
         """
-        ends = np.cumsum([0, *(len(portion.records) for portion in portions)])
-        count = int(ends[-1])
+        ends = [*accumulate((len(portion.records) for portion in portions), initial=0)]
+        count = ends[-1]
         size = self._common_size(final, range(first, first + count))
         names: list[str] = []
         arrays: list[NDArray[Any]] = []
@@ -306,13 +308,13 @@ class Engine:
         return [
             Rendering(
                 final.group,
-                first + int(begin),
+                first + begin,
                 portion,
                 [(name, array[begin:end]) for name, array in zip(names, arrays, strict=True)],
                 job,
                 first,
             )
-            for portion, begin, end in zip(portions, ends, ends[1:], strict=False)
+            for portion, (begin, end) in zip(portions, pairwise(ends), strict=True)
         ]
 
     def finish_render(self, rendering: Rendering) -> Batch:
@@ -351,6 +353,8 @@ class Engine:
         return self._end.at_once if self.of_batches.steps else 0
 
     def _call_on_batch(self, epoch: int, number: int, images: NDArray[Any], targets: Any) -> tuple[NDArray[Any], Any]:
+        if not self.of_batches.steps:
+            return images, targets
         for host in batch_functions(self.of_batches, number, seed=self.seed, epoch=epoch):
             with self.meter.span("function", len(images)):
                 images, targets = self._end.call(host, (images, targets), 0)
@@ -507,6 +511,8 @@ class Engine:
 
     def _common_size(self, final: Final, rows: range) -> tuple[int, int]:
         """The size that the pictures of some rows share, since they are a batch; bad ones have none."""
+        if final.one_size is not None:
+            return final.one_size
         good = [row for row in rows if row not in final.group.errors] if final.group.errors else rows
         sizes = final.sizes[good] if len(good) else final.sizes[rows[:1]]
         other = np.flatnonzero((sizes != sizes[0]).any(axis=1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ class FinalPart:
         return size[0] * size[1] * self.channels * numpy_dtype(self.dtype).itemsize
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Final:
     """A group that is ready to be rendered into batches; the pictures of one batch are of one size.
 
@@ -90,6 +91,12 @@ class Final:
     group: Group
     sizes: Ints
     parts: list[FinalPart]
+
+    @cached_property
+    def one_size(self) -> tuple[int, int] | None:
+        """The size that all its pictures have; None where they differ."""
+        height, width = self.sizes[0].tolist()
+        return None if (self.sizes != self.sizes[0]).any() else (height, width)
 
 
 @dataclass(frozen=True, slots=True)

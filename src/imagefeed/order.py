@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,14 +41,16 @@ class Portion:
     padding: int = 0
     number: int = 0
 
-    def draw_keys(self) -> Ints:
-        """What numbers are drawn by, int64 (b, 2): each record's key, and the batch's."""
-        return draw_keys(self.keys, self.number)
-
 
 def draw_keys(keys: Ints, number: int) -> Ints:
     """What numbers are drawn by, int64 (n, 2): the keys (n,) of some records, and the number of their batch."""
     return np.stack([keys, np.full_like(keys, number)], axis=1)
+
+
+def portions_keys(portions: Sequence[Portion]) -> Ints:
+    """The same for the records of some batches, one after another."""
+    numbers = np.repeat([one.number for one in portions], [len(one.records) for one in portions])
+    return np.stack([np.concatenate([one.keys for one in portions]), numbers], axis=1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ import numpy as np
 
 from imagefeed.engine import Engine
 from imagefeed.group import Batch, Group, Rendering
-from imagefeed.order import Portion
+from imagefeed.order import Portion, portions_keys
 
 
 class Run:
@@ -130,7 +130,7 @@ class Run:
             if not self._wait_for_room():
                 return
             indices = np.concatenate([one.records for one in portions])
-            keys = np.concatenate([one.draw_keys() for one in portions])
+            keys = portions_keys(portions)
             fetched.append((self._engine.fetch(indices, keys, self._epoch, self._stopped), portions))
             if len(fetched) > 1 and not self._render_group(*fetched.popleft()):
                 return
