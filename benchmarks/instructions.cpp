@@ -74,7 +74,7 @@ Record stored(const std::vector<std::uint8_t>& file, Renderer& renderer) {
     Record record;
     record.bytes = file.data();
     record.size = file.size();
-    inspect(record, renderer.decoder(), 1 << 28);
+    inspect(record, renderer.decoder(), PngForm::none, 1 << 28);
     return record;
 }
 
