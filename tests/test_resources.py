@@ -95,7 +95,7 @@ def test_a_report_tells_of_threads_and_memory(photos) -> None:
     assert report.memory["total"] == 90_000_000
     assert report.memory["cache"] == 60_000_000
     assert 16 * 12_000 < report.memory["cached"] < 16 * 40_000  # a short side of 73
-    assert report.ahead == 8  # two small batches are rendered by one call, and four calls are ahead
+    assert report.ahead == 12  # two small batches are rendered by one call, and six calls are ahead
     assert "90 MB at most" in str(report)
     assert Loader(photos, PIPELINE, threads=3).report().threads_tried == {}
 

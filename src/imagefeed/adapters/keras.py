@@ -200,9 +200,10 @@ def _values(x: Any) -> Any:
     if not keras.ops.is_tensor(x):
         return None
     try:
-        return keras.ops.convert_to_numpy(x)
+        values = keras.ops.convert_to_numpy(x)
     except (TypeError, NotImplementedError, AttributeError, RuntimeError):  # each framework has its own
         return None
+    return None if (values == 1).all() else values  # Keras on torch finds out shapes by tensors of ones
 
 
 def attach(model: Any, pipeline: Pipeline) -> EndToEnd:
