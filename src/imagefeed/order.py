@@ -150,7 +150,7 @@ class Order:
         if not self.shuffle:
             return places, copies
         records = np.empty_like(places)
-        for copy in np.unique(copies).tolist():
+        for copy in sorted(set(copies.tolist())):  # np.unique imports numpy.ma, for nothing
             here = copies == copy
             pass_ = (first + copy) % 2**64
             records[here] = shuffled(places[here], self.count, seed=self.seed, epoch=pass_)

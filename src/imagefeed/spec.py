@@ -81,7 +81,7 @@ def register(thing: T) -> T:
     if is_class:
         _hints(cast(Any, named))
     table: dict[str, Any] = _classes if is_class else _functions
-    taken: Any = _known(name) if is_class else table.get(name)
+    taken: Any = _standing_for(name) if is_class else table.get(name)
     # A cell of a notebook that is run again defines the same thing anew.
     if taken is not None and _origin(taken) != _origin(named):
         raise SpecError(f"register: the name {name!r} is taken by {_origin(taken)}")
@@ -236,7 +236,7 @@ def _encode(value: Any, path: str, tensors: dict[str, NDArray[Any]]) -> Any:
         return {"tensor": path}
     cls = cast(Any, type(value))
     name: str = cls.__name__
-    if _known(name) is cls:
+    if _standing_for(name) is cls:
         inside = f"{path}.{name}" if path else ""
         parts = {field.name: getattr(value, field.name) for field in _fields(cls)}
         return {"type": name} | {
@@ -366,6 +366,15 @@ def _known(name: str) -> Any:
     if name in ("Statistics", "Covariance"):
         return Statistics if name == "Statistics" else Covariance
     return cast(Any, _built_in().get(name) or _classes.get(name))
+
+
+def _standing_for(name: str) -> Any:
+    """The same as `_known` for a name that does not come from a file: no other transforms are imported."""
+    if name in transforms.__all__:
+        cls = getattr(transforms, name)
+        if isinstance(cls, type) and is_dataclass(cls):
+            return cls
+    return {"Statistics": Statistics, "Covariance": Covariance}.get(name) or _classes.get(name)
 
 
 @cache
