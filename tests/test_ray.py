@@ -24,7 +24,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     }
     command = [sys.executable, str(worker), str(tmp_path_factory.mktemp("ray"))]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False, env=environment)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=800, check=False, env=environment)
     assert ran.returncode == 0, ran.stderr[-5000:]
     print(ran.stderr[-300:])
     return json.loads(ran.stdout.splitlines()[-1])
