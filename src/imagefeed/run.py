@@ -85,9 +85,8 @@ class Run:
             if not self._ready:
                 return None
             item = self._ready.popleft()
-            if (
-                len(self._ready) <= self._room
-            ):  # waking the conductor for every batch would cost more than small ones do
+            # Waking the conductor for every batch would cost more than small batches do.
+            if len(self._ready) <= self._room:
                 self._state.notify_all()
             return item
 

@@ -362,26 +362,24 @@ def _function(name: Any, path: str) -> Callable[..., Any]:
 
 
 def _known(name: str) -> Any:
-    """The class of a name, in the closed list; None for any other name."""
-    if name in ("Statistics", "Covariance"):
-        return Statistics if name == "Statistics" else Covariance
-    return cast(Any, _built_in().get(name) or _classes.get(name))
+    """The class of a name in a file, in the closed list; None for any other name."""
+    _import_transforms()
+    return _standing_for(name)
 
 
 def _standing_for(name: str) -> Any:
-    """The same as `_known` for a name that does not come from a file: no other transforms are imported."""
-    if name in transforms.__all__:
-        cls = getattr(transforms, name)
-        if isinstance(cls, type) and is_dataclass(cls):
-            return cls
-    return {"Statistics": Statistics, "Covariance": Covariance}.get(name) or _classes.get(name)
+    """The same for a name that no file gave: no other transforms are imported."""
+    if name in ("Statistics", "Covariance"):
+        return Statistics if name == "Statistics" else Covariance
+    built_in = getattr(transforms, name) if name in transforms.__all__ else None
+    return built_in if isinstance(built_in, type) and is_dataclass(built_in) else _classes.get(name)
 
 
 @cache
-def _built_in() -> dict[str, type[Any]]:
-    """The transforms of this package: all of them are imported once, whatever a file says."""
-    named = {name: getattr(transforms, name) for name in transforms.__all__}
-    return {name: cls for name, cls in named.items() if isinstance(cls, type) and is_dataclass(cls)}
+def _import_transforms() -> None:
+    """All transforms of this package, once, whatever a file says."""
+    for name in transforms.__all__:
+        getattr(transforms, name)
 
 
 _hints_of: dict[type, dict[str, Any]] = {}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -131,7 +132,7 @@ class EndToEnd(keras.Model):
     given others."""
 
     _has_warned = False
-    _knows_tensors = False
+    _has_looked = False
 
     @property
     def preprocess(self) -> Preprocess:
@@ -150,7 +151,7 @@ class EndToEnd(keras.Model):
 
     def predict(self, x: Any, *arguments: Any, **options: Any) -> Any:
         """As any Keras model's."""
-        self._look_at(_first(x))
+        self._look_at(x, _first)
         return super().predict(x, *arguments, **options)
 
     def predict_on_batch(self, x: Any) -> Any:
@@ -160,18 +161,20 @@ class EndToEnd(keras.Model):
 
     def evaluate(self, x: Any = None, *arguments: Any, **options: Any) -> Any:
         """As any Keras model's."""
-        self._look_at(_first(x))
+        self._look_at(x, _first)
         return super().evaluate(x, *arguments, **options)
 
-    def _look_at(self, images: Any) -> None:
-        """Warn, once, if pictures cannot be raw ones."""
+    def _look_at(self, x: Any, pictures: Callable[[Any], Any] = lambda x: x) -> None:
+        """Warn, once, if pictures cannot be raw ones; `pictures` finds them in what is no array."""
         if self._has_warned:
             return
-        if not isinstance(images, np.ndarray):
-            images = None if self._knows_tensors else _values(images)
+        if isinstance(x, np.ndarray):
+            images = x
+        else:  # once: a tensor's values keep an accelerator waiting, and a dataset makes its first batch for it
+            images = None if self._has_looked else _values(pictures(x))
             if images is None:
                 return
-            self._knows_tensors = True  # to look at each would keep an accelerator waiting
+            self._has_looked = True
         fault = not_raw(images, self.input_shape[-1])
         if fault is not None:
             self._has_warned = True
@@ -197,6 +200,8 @@ def _first(x: Any) -> Any:
 
 def _values(x: Any) -> Any:
     """A tensor as an array; None for what is none, or stands for one while a graph is traced."""
+    if isinstance(x, np.ndarray):
+        return x
     if not keras.ops.is_tensor(x):
         return None
     try:
