@@ -141,3 +141,11 @@ def test_what_only_a_loader_does_is_refused_by_name(step: feed.Transform, reason
 def test_statistics_of_other_channels_are_refused() -> None:
     with pytest.raises(PlanError, match="its statistics are of 3 channels, but the pictures have 1"):
         InModel(feed.Pipeline([feed.Normalize.preset("imagenet")]))(pictures(channels=1), None, np)
+
+
+def test_an_onnx_file_is_written_whole_or_not_at_all(tmp_path) -> None:
+    pytest.importorskip("onnx")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder '.*none' to write to; make it first"):
+        feed.Pipeline([feed.Resize((8, 8))]).to_onnx(tmp_path / "none" / "p.onnx")
+    feed.Pipeline([feed.Resize((8, 8))]).to_onnx(tmp_path / "p.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["p.onnx"]

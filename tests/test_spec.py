@@ -166,6 +166,20 @@ def test_a_function_that_is_not_registered_cannot_be_saved(tmp_path) -> None:
         read(text_of({"type": "Apply", "function": {"function": "flipud"}}))
 
 
+def test_where_nothing_can_be_written_is_said_by_name_and_nothing_is_left(tmp_path) -> None:
+    for name in ("none/p.safetensors", "none/p.json"):
+        with pytest.raises(FileNotFoundError, match=r"there is no folder '.*none' to write to; make it first: '.*/p\."):
+            Pipeline([feed.Resize((8, 8))]).save(tmp_path / name)
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError, match="it is a folder; name a file in it"):
+        MEASURED.save(tmp_path / "folder")
+    with pytest.raises(OSError, match="name"):
+        MEASURED.save(tmp_path / f"{'long' * 63}.safetensors")
+    with pytest.raises(SpecError, match="JSON has no place for arrays"):
+        PIPELINE.save(tmp_path / "p.json")
+    assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
+
+
 def test_a_class_that_is_not_registered_cannot_be_saved() -> None:
     @dataclass(frozen=True)
     class Unknown(feed.Transform):

@@ -219,6 +219,7 @@ class Pipeline:
         Raises:
             SpecError: A step is a Python function.
             PlanError: The size of the result depends on the picture's.
+            OSError: The file cannot be written.
         """
         from imagefeed.adapters.onnx import to_onnx
 

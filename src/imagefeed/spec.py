@@ -8,6 +8,7 @@ no path.
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -26,6 +27,7 @@ from imagefeed import transforms
 from imagefeed.checks import is_number
 from imagefeed.errors import SpecError
 from imagefeed.statistics import Covariance, Statistics
+from imagefeed.writing import written
 
 T = TypeVar("T")
 
@@ -161,20 +163,20 @@ def save(path: str | os.PathLike[str], value: object) -> None:
         OSError: The file cannot be written.
     """
     document = encode(value)
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        if target.suffix == ".json":
+    with written(path) as partial:
+        if Path(path).suffix == ".json":
             partial.write_text(_plain_text(document), "utf-8")
         else:
-            import_module("safetensors.numpy").save_file(
-                {name: np.ascontiguousarray(array) for name, array in document.tensors.items()},
-                partial,
-                {_KEY: document.text},
-            )
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+            _write_tensors(document, partial)
+
+
+def _write_tensors(document: Document, file: Path) -> None:
+    safetensors = import_module("safetensors.numpy")
+    tensors = {name: np.ascontiguousarray(array) for name, array in document.tensors.items()}
+    try:
+        safetensors.save_file(tensors, file, {_KEY: document.text})
+    except import_module("safetensors").SafetensorError as error:  # what it makes of a full disk
+        raise OSError(errno.EIO, f"cannot be written: {error}", str(file)) from error
 
 
 def _plain_text(document: Document) -> str:

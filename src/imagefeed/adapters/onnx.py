@@ -14,6 +14,7 @@ from imagefeed.errors import SpecError
 from imagefeed.inmodel import InFramework
 from imagefeed.pipeline import Pipeline
 from imagefeed.types import Layout, Size
+from imagefeed.writing import written
 
 onnx: Any = import_module("onnx")
 
@@ -50,7 +51,8 @@ def to_onnx(
         producer_version=__version__,
     )
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, os.fspath(path))
+    with written(path) as partial:
+        onnx.save(model, partial, format="protobuf")
 
 
 def _value(name: str, kind: int, shape: tuple[Any, ...]) -> Any:
