@@ -141,15 +141,15 @@ void bind_functions(nb::module_& m) {
         fill_uniform({seed, epoch}, step, records.data(), records.shape(0), count, data);
         return out;
     }, "seed"_a, "epoch"_a, "step"_a, "records"_a, "count"_a);
-    m.def("shuffled", [](Array<std::int64_t, 1> positions, std::int64_t count, Array<std::uint64_t, 1> keys) {
+    m.def("shuffled", [](std::uint64_t seed, std::uint64_t epoch, Array<std::int64_t, 1> positions, std::int64_t count) {
         if (count < 1 || count > std::int64_t{1} << 62) throw nb::value_error("count must be from 1 to 2**62");
         for (std::size_t k = 0; k < positions.shape(0); ++k)
             if (positions.data()[k] < 0 || positions.data()[k] >= count) throw nb::value_error("positions must be below count");
         std::int64_t* data;
         auto out = new_array<std::int64_t>({positions.shape(0)}, data);
-        shuffle(positions.data(), positions.shape(0), static_cast<std::uint64_t>(count), keys.data(), keys.shape(0), data);
+        shuffle({seed, epoch}, positions.data(), positions.shape(0), static_cast<std::uint64_t>(count), data);
         return out;
-    }, "positions"_a, "count"_a, "keys"_a);
+    }, "seed"_a, "epoch"_a, "positions"_a, "count"_a);
     m.def("uniform_steps", [](std::uint64_t seed, std::uint64_t epoch, Array<std::int64_t, 1> steps, Array<std::int64_t, 1> counts, Array<std::int64_t, 1> records) {
         if (steps.shape(0) != counts.shape(0)) throw nb::value_error("one count for every step is expected");
         std::size_t total = 0;

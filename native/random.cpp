@@ -71,8 +71,9 @@ void fill_uniform_steps(Key key, const std::int64_t* steps, const std::int64_t* 
     }
 }
 
-void shuffle(const std::int64_t* positions, std::size_t rows, std::uint64_t count, const std::uint64_t* keys,
-             std::size_t rounds, std::int64_t* out) {
+void shuffle(Key key, const std::int64_t* positions, std::size_t rows, std::uint64_t count, std::int64_t* out) {
+    const Block first = philox({1, 0, 0, 0}, key.seed, key.epoch), second = philox({2, 0, 0, 0}, key.seed, key.epoch);
+    const std::array<std::uint64_t, 6> round_keys{first[0], first[1], first[2], first[3], second[0], second[1]};
     int half_bits = 1;
     while (half_bits < 31 && std::uint64_t{1} << (2 * half_bits) < count) ++half_bits;
     const std::uint64_t mask = (std::uint64_t{1} << half_bits) - 1;
@@ -80,8 +81,8 @@ void shuffle(const std::int64_t* positions, std::size_t rows, std::uint64_t coun
         auto value = static_cast<std::uint64_t>(positions[row]);
         do {
             std::uint64_t left = value >> half_bits, right = value & mask;
-            for (std::size_t k = 0; k < rounds; ++k) {
-                const std::uint64_t next = left ^ (mix(right ^ keys[k]) & mask);
+            for (const std::uint64_t round_key : round_keys) {
+                const std::uint64_t next = left ^ (mix(right ^ round_key) & mask);
                 left = right;
                 right = next;
             }

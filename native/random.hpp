@@ -24,9 +24,8 @@ void fill_uniform_steps(Key key, const std::int64_t* steps, const std::int64_t* 
 
 // What stands at some positions of a shuffled range(count). A Feistel network over twice `half_bits` bits, the smallest
 // number of them that holds `count`, is a permutation; walking on along its cycle until the value falls below `count` makes
-// it one of range(count) (Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). Positions must lie below
-// `count`, at most 2^62.
-void shuffle(const std::int64_t* positions, std::size_t rows, std::uint64_t count, const std::uint64_t* keys,
-             std::size_t rounds, std::int64_t* out);
+// it one of range(count) (Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). Its round keys are the
+// first words of the stream of counter (block, 0, 0, 0). Positions must lie below `count`, at most 2^62.
+void shuffle(Key key, const std::int64_t* positions, std::size_t rows, std::uint64_t count, std::int64_t* out);
 
 }  // namespace imagefeed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,6 +47,8 @@ class BadRecords(list[DecodeError]):
         Args:
             path: The file, such as "bad.csv".
         """
+        import csv  # only who saves needs it
+
         with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file)
             writer.writerow(("path", "reason"))

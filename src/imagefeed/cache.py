@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import struct
 import threading
 import warnings
@@ -402,4 +401,6 @@ def room(path: Path) -> str:
     """What is free on the disk of a folder, for people."""
     while not path.exists():
         path = path.parent
+    import shutil  # with three compressors in its train: not before it is needed
+
     return format_bytes(shutil.disk_usage(path).free)

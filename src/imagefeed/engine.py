@@ -9,20 +9,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
 from imagefeed.budget import Budget
-from imagefeed.cache import HEADER, Bytes, Cache, open_store
-from imagefeed.cache_point import cache_point
+from imagefeed.cache import HEADER, Bytes, Cache
 from imagefeed.decode import Color, is_native, png_form
 from imagefeed.errors import DecodeError, PlanError
 from imagefeed.follow import Companion, Following, batch_form, companion_program
 from imagefeed.group import Batch, Final, FinalPart, Group, Rendering
-from imagefeed.keeper import Found, Keeper
 from imagefeed.memory import available_cores
 from imagefeed.meter import Meter
 from imagefeed.ops import Op
@@ -37,6 +35,9 @@ from imagefeed.targets import Targets
 from imagefeed.tuning import Tuner
 from imagefeed.types import Dtype, Layout, numpy_dtype
 from imagefeed.waiting import spread, wait
+
+if TYPE_CHECKING:
+    from imagefeed.keeper import Found, Keeper
 
 Ints = NDArray[np.int64]
 T = TypeVar("T")
@@ -98,9 +99,9 @@ class Engine:
         """The steps that work on whole batches."""
         self.keeper: Keeper | None = None
         if cache is not None:
-            self.keep(
-                Keeper(source, cache, cache_point(pipeline, cache), self.sizes, open_store(cache, self.budget.cache))
-            )
+            from imagefeed.keeper import opened  # not before a cache is asked for
+
+            self.keep(opened(source, pipeline, cache, self.sizes, self.budget.cache))
 
     def keep(self, keeper: Keeper) -> None:
         """Keep pictures, and go on from what is kept."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.errors import DecodeError
 from imagefeed.follow import Following
-from imagefeed.keeper import Found
 from imagefeed.order import Portion
 from imagefeed.types import Dtype, Layout, numpy_dtype
+
+if TYPE_CHECKING:
+    from imagefeed.keeper import Found
 
 Ints = NDArray[np.int64]
 

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
-from imagefeed.cache import HEADER, Bytes, Cache, FolderStore, Kind, Store, sealed
-from imagefeed.cache_point import CachePoint
+from imagefeed.cache import HEADER, Bytes, Cache, FolderStore, Kind, Store, open_store, sealed
+from imagefeed.cache_point import CachePoint, cache_point
 from imagefeed.checks import fail
 from imagefeed.errors import SpecError
+from imagefeed.pipeline import Pipeline
 from imagefeed.plan import plan
 from imagefeed.sources import Source
 
@@ -142,3 +143,19 @@ class Keeper:
         if self.store.kind is None:
             self.store.set_kind("raw" if self.estimate(sample) <= self._cache.bytes else "jpeg")
         return self.store.kind or "raw"
+
+
+def opened(source: Source, pipeline: Pipeline, cache: Cache, sample: Callable[[Ints], Ints], memory: int) -> Keeper:
+    """The cache that is described, ready to be used for a pipeline.
+
+    Args:
+        source: Where the pictures come from.
+        pipeline: What is done to them; the cache stands somewhere in it.
+        cache: What is described.
+        sample: Gives the sizes of some records' pictures.
+        memory: How many bytes it may take if it is in memory.
+
+    Raises:
+        CacheError: The folder cannot be used.
+    """
+    return Keeper(source, cache, cache_point(pipeline, cache), sample, open_store(cache, memory))

@@ -14,7 +14,6 @@ from imagefeed import _native, rng
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-ROUNDS = 6
 ORDERED_TOGETHER = 64
 """Batches whose order is computed at once."""
 
@@ -191,5 +190,4 @@ def shuffled(positions: NDArray[np.int64], count: int, *, seed: int, epoch: int)
     Returns:
         int64 (n,).
     """
-    keys = np.random.Philox(key=np.array([seed, epoch], np.uint64)).random_raw(ROUNDS)
-    return _native.shuffled(np.ascontiguousarray(positions), count, keys)
+    return _native.shuffled(seed, epoch, np.ascontiguousarray(positions), count)

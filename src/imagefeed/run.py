@@ -11,13 +11,16 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imagefeed.engine import Engine
 from imagefeed.group import Batch, Group, Rendering
 from imagefeed.order import Portion, portions_keys
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 
 class Run:
@@ -34,7 +37,7 @@ class Run:
         self._state = threading.Condition()
         self._ready: deque[Rendering | Future[Batch] | BaseException] = deque()
         at_once = engine.batches_at_once
-        self._threads = ThreadPoolExecutor(at_once, "imagefeed-batches") if at_once else None
+        self._threads = _threads(at_once) if at_once else None
         self._closed = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._conduct, name="imagefeed-conductor", daemon=True)
@@ -52,7 +55,7 @@ class Run:
                     return
                 if isinstance(item, BaseException):
                     raise item
-                batch = item.result() if isinstance(item, Future) else self._engine.finish_render(item)
+                batch = self._engine.finish_render(item) if isinstance(item, Rendering) else item.result()
                 now = time.perf_counter_ns()
                 meter.add("wait", begin, now - begin, len(batch.images))
                 meter.elapsed += now - last
@@ -152,6 +155,12 @@ class Run:
             first += sum(len(portion.records) for portion in left[:count])
             del left[:count]
         return True
+
+
+def _threads(count: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # only where Python functions are called on batches
+
+    return ThreadPoolExecutor(count, "imagefeed-batches")
 
 
 _open_runs: weakref.WeakSet[Run] = weakref.WeakSet()
