@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -171,3 +172,19 @@ def test_importing_is_quick() -> None:
     code = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
     ours, theirs = (min(float(fresh(code.format(name))) for _ in range(5)) for name in ("imagefeed", "numpy"))
     assert ours < max(0.3, 3 * theirs)
+
+
+def test_a_first_batch_imports_only_what_it_needs() -> None:
+    """What a plain loader never calls would keep people waiting for their first batch."""
+    code = """
+        import json, sys
+        import numpy as np
+        import imagefeed as feed
+        pipeline = feed.Pipeline([feed.Rotate(degrees=(-15, 15)), feed.Rescale(1 / 255)])
+        next(iter(feed.Loader(feed.arrays(np.zeros((8, 32, 32, 3), np.uint8)), pipeline, batch_size=4, seed=0)))
+        print(json.dumps(sorted(sys.modules)))
+    """
+    loaded = set(json.loads(fresh(textwrap.dedent(code))))
+    assert "imagefeed.transforms.geometric" in loaded
+    needless = {"imagefeed.keeper", "imagefeed.report", "imagefeed.transforms.filter", "numpy.random._generator", "csv"}
+    assert loaded & (needless | set(HEAVY)) == set()

@@ -28,7 +28,6 @@ from imagefeed.order import Portion, draw_keys
 from imagefeed.pipeline import Pipeline, Stage
 from imagefeed.plan import Plan, batch_functions, partners, plan
 from imagefeed.program import PLAIN, program, store
-from imagefeed.report import Report, report_of
 from imagefeed.sources import Source
 from imagefeed.stage_end import PLAN_FAULT, StageEnd
 from imagefeed.targets import Targets
@@ -38,6 +37,7 @@ from imagefeed.waiting import spread, wait
 
 if TYPE_CHECKING:
     from imagefeed.keeper import Found, Keeper
+    from imagefeed.report import Report
 
 Ints = NDArray[np.int64]
 T = TypeVar("T")
@@ -271,6 +271,8 @@ class Engine:
 
     def report(self) -> Report:
         """Where the time went."""
+        from imagefeed.report import report_of  # only who asks needs it
+
         keeper, budget = self.keeper, self.budget
         memory = {"total": budget.total, "decoding": budget.decoding, "moving": budget.moving, "cache": budget.cache}
         return report_of(
@@ -354,8 +356,6 @@ class Engine:
         return self._end.at_once if self.of_batches.steps else 0
 
     def _call_on_batch(self, epoch: int, number: int, images: NDArray[Any], targets: Any) -> tuple[NDArray[Any], Any]:
-        if not self.of_batches.steps:
-            return images, targets
         for host in batch_functions(self.of_batches, number, seed=self.seed, epoch=epoch):
             with self.meter.span("function", len(images)):
                 images, targets = self._end.call(host, (images, targets), 0)

@@ -23,7 +23,6 @@ from imagefeed.loader_state import fingerprint, place_of, state_of
 from imagefeed.memory import available_cores
 from imagefeed.order import Portion, draw_keys
 from imagefeed.pipeline import Pipeline
-from imagefeed.report import Report
 from imagefeed.run import Run
 from imagefeed.sources import Source
 from imagefeed.types import Dtype, Layout
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from imagefeed.isolated import Isolated
+    from imagefeed.report import Report
 
 # Pictures that a cache is filled with at once.
 _FILLED_TOGETHER = 32
