@@ -6,10 +6,13 @@ Three machines of one core each, all of them processes of this one. Two are kill
 import json
 import logging
 import os
+import socket
 import sys
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +26,9 @@ from imagefeed.adapters import ray as feed_ray
 FOLDER = Path(sys.argv[1])
 RECORDS = 150
 BEFORE_IT_DIES = 12  # pictures
-# When a machine counts as dead; by default after half a minute. A busy one may be late with its answers.
-SOON = {"initial_delay_ms": 0, "period_ms": 1000, "failure_threshold": 5}
+# When a machine counts as dead. One that is killed refuses to be asked, thrice in two seconds; a busy one has ten
+# seconds for each answer.
+SOON = {"initial_delay_ms": 0, "period_ms": 500, "timeout_ms": 10_000, "failure_threshold": 3}
 MAY_DIE = FOLDER / "may die"  # the ids of the machines of which one is about to be killed, while it is
 found: dict[str, object] = {}
 
@@ -97,22 +101,17 @@ def apart(one: float | np.ndarray, other: float | np.ndarray) -> float:
     return float(np.max(np.abs(np.subtract(one, other))) / np.max(np.abs(other)))
 
 
-def statistics(source: feed.Source) -> None:
+def statistics(source: feed.Source, actors: int, **options) -> list:
     steps = [feed.Resize((6, 6)), feed.RandomCrop((5, 5)), feed.Rescale(1 / 255)]
-    cases = {
-        "channel": {"draws": 2},
-        "zca": {"whiten": "zca"},
-    }
-    for name, options in cases.items():
-        options = {**options, "seed": 3, "batch_size": 8, "progress": False}
-        here = feed.Statistics.fit(source, feed.Pipeline(steps), **options)
-        there = feed_ray.fit_statistics(source, feed.Pipeline(steps), actors=2, **options)  # a machine has room for one
-        differences = [apart(there.mean, here.mean), apart(there.std, here.std), abs(there.values - here.values)]
-        if here.covariance is not None:
-            a, b = there.covariance, here.covariance
-            whole = [np.asarray((one.basis * one.variances) @ one.basis.T, np.float64) for one in (a, b)]
-            differences += [apart(a.variances, b.variances), abs(a.rest - b.rest), apart(*whole)]
-        found[f"statistics {name}"] = [there.count, max(differences)]
+    options |= {"seed": 3, "batch_size": 8, "progress": False}
+    here = feed.Statistics.fit(source, feed.Pipeline(steps), **options)
+    there = feed_ray.fit_statistics(source, feed.Pipeline(steps), actors=actors, **options)
+    differences = [apart(there.mean, here.mean), apart(there.std, here.std), abs(there.values - here.values)]
+    if here.covariance is not None:
+        a, b = there.covariance, here.covariance
+        whole = [np.asarray((one.basis * one.variances) @ one.basis.T, np.float64) for one in (a, b)]
+        differences += [apart(a.variances, b.variances), abs(a.rest - b.rest), apart(*whole)]
+    return [there.count, max(differences)]
 
 
 def batches(source: feed.Source, cluster: Cluster, victims: list) -> None:
@@ -122,7 +121,7 @@ def batches(source: feed.Source, cluster: Cluster, victims: list) -> None:
         return feed.Pipeline([feed.RandomResizedCrop((20, 24)), feed.Apply(function), feed.Rescale(1 / 255)])
 
     options = {"batch_size": 8, "seed": 7}
-    dataset = feed_ray.dataset(source, pipeline_with(slow), epoch=1, epochs=2, progress=False, **options)
+    dataset = feed_ray.dataset(source, pipeline_with(slow), epoch=1, epochs=2, actors=2, progress=False, **options)
     killing = Killing(cluster, victims)
     rows: list[dict[str, np.ndarray]] = []
 
@@ -167,52 +166,81 @@ def files(source: feed.Source, cluster: Cluster, victims: list) -> None:
     found["files left"] = sorted(file.name for file in (FOLDER / "there").iterdir() if file.suffix != ".tar")
 
 
-def cache(source: feed.Source) -> None:
+def cache(source: feed.Source) -> list:
     pipeline = feed.Pipeline([feed.Resize((24, 32)), feed.RandomCrop((20, 20)), feed.Rescale(1 / 255)])
-    manifest = feed_ray.build_cache(source, pipeline, FOLDER / "cache", format="png", shards=3, progress=False)
+    options = {"format": "png", "shards": 3, "actors": 1, "progress": False}
+    manifest = feed_ray.build_cache(source, pipeline, FOLDER / "cache", **options)
     made = feed.shards(manifest.files, classes=manifest.classes)
-    found["cache"] = [manifest.done, len(manifest.files), manifest.samples, made.class_counts]
     expected = next(
         feed.Loader(source, feed.Pipeline(pipeline.steps[:1]), batch_size=RECORDS, shuffle=False).batches(0)
     )
     kept = next(feed.Loader(made, feed.Pipeline([]), batch_size=RECORDS, shuffle=False).batches(0))
     order = np.argsort([int(Path(name).name.split("-")[0]) for name in made.names(np.arange(RECORDS))])
-    found["cache same"] = bool((kept.images[order] == expected.images).all())
+    same = bool((kept.images[order] == expected.images).all())
+    return [manifest.done, len(manifest.files), manifest.samples, made.class_counts, same]
 
 
-def errors() -> None:
+def error() -> list[str]:
     (FOLDER / "bad" / "a").mkdir(parents=True)
     (FOLDER / "bad" / "a" / "x.jpg").write_bytes(b"nothing")
     try:
         feed_ray.materialize(feed.folder(FOLDER / "bad"), feed.Pipeline([]), FOLDER / "e", copies=1, progress=False)
     except feed.DecodeError as error:
-        found["error"] = [type(error).__name__, os.path.relpath(str(error).partition(":")[0], FOLDER), str(error)]
+        return [type(error).__name__, os.path.relpath(str(error).partition(":")[0], FOLDER), str(error)]
+    return []
+
+
+def error_of_cpus(source: feed.Source) -> str:
     try:
-        feed_ray.dataset(feed.folder(FOLDER / "photos"), feed.Pipeline([]), cpus=9)
+        feed_ray.dataset(source, feed.Pipeline([]), cpus=9)
     except feed.SpecError as error:
-        found["error cpus"] = str(error)
+        return str(error)
+    return ""
+
+
+def ports() -> dict[str, int]:
+    """Free ones for what Ray starts beside a machine, which else waits for those processes to say theirs, and dies
+    where that takes them long."""
+    names = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in names]
+        for one in sockets:
+            one.bind(("", 0))
+        return {name: one.getsockname()[1] for name, one in zip(names, sockets, strict=True)}
+
+
+def started() -> tuple[Cluster, list]:
+    """Three machines, and those of them that may die."""
+    soon = {f"health_check_{name}": value for name, value in SOON.items()}
+    each = {"num_cpus": 1, "object_store_memory": 100 << 20}
+    head = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}  # processes nobody asks
+    cluster = Cluster(initialize_head=True, head_node_args={**each, **head, **ports(), "_system_config": soon})
+    others = [cluster.add_node(**each, **ports()) for _ in range(2)]
+    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
+    logging.getLogger("ray.data").setLevel("ERROR")
+    return cluster, others
 
 
 def main() -> None:
-    store = 100 << 20
-    soon = {f"health_check_{name}": value for name, value in SOON.items()}
-    head = {"num_cpus": 1, "object_store_memory": store, "_system_config": soon}
-    head |= {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}  # processes nobody asks
-    cluster = Cluster(initialize_head=True, head_node_args=head)
-    others = [cluster.add_node(num_cpus=1, object_store_memory=store) for _ in range(2)]
-    ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    logging.getLogger("ray.data").setLevel("ERROR")
-    source = photographs()
     began = time.time()
-    for part in (
-        lambda: statistics(source),
-        lambda: batches(source, cluster, others),
-        lambda: files(source, cluster, others),
-        lambda: cache(source),
-        errors,
-    ):
-        part()
+    cluster, others = started()
+    print(f"{time.time() - began:.1f} s", file=sys.stderr)
+    source = photographs()
+    # What an actor costs is its start, so no job has more than it needs; those that nobody dies in go side by side.
+    peaceful = {
+        "statistics channel": lambda: statistics(source, 2, draws=2),
+        "statistics zca": lambda: statistics(source, 1, whiten="zca"),
+        "cache": lambda: cache(source),
+    }
+    with ThreadPoolExecutor(3) as threads:
+        running = {name: threads.submit(job) for name, job in peaceful.items()}
+    found.update({name: job.result() for name, job in running.items()})
+    for deadly in (batches, files):
         print(f"{time.time() - began:.1f} s", file=sys.stderr)
+        deadly(source, cluster, others)
+    found["error"] = error()  # the last, since its actor may stay for a while
+    found["error cpus"] = error_of_cpus(source)
+    print(f"{time.time() - began:.1f} s", file=sys.stderr)
     ray.shutdown()
     cluster.shutdown()
     print(json.dumps(found))

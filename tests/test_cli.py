@@ -4,13 +4,15 @@ import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.stats import binomtest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 import imagefeed as feed
@@ -181,6 +183,9 @@ def test_preview_writes_a_sheet(photos: Path, tmp_path: Path) -> None:
     with Image.open(target) as sheet:
         assert sheet.width > 3 * 64
         assert sheet.height > 4 * 64
+        size = {"width": sheet.width, "height": sheet.height}
+    result = run("preview", photos, "-o", target, "--size", 64, "--rows", 4, "--draws", 2, "--json")
+    assert json.loads(result.stdout) == {"to": str(target), **size}
 
 
 def test_preview_of_a_pipeline_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,6 +302,20 @@ def test_help_shows_the_commands_with_examples() -> None:
         assert f"imagefeed {name}" in examples
 
 
+def test_every_command_that_a_program_may_read_prints_json() -> None:
+    """`studio` serves a page, and `demo` writes figures.json."""
+    found = {" ".join(path) for path, options in commands(get_command(app)) if "--json" not in options}
+    assert found == {"studio", "demo"}
+
+
+def commands(one: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    """Every command's name, and its options."""
+    for name, command in getattr(one, "commands", {}).items():
+        yield from commands(command, (*path, name))
+    if path and not hasattr(one, "commands"):
+        yield path, [option for parameter in one.params for option in parameter.opts]
+
+
 def test_the_version_is_the_packages() -> None:
     assert run("--version").stdout == f"imagefeed {feed.__version__}\n"
 
@@ -332,6 +351,15 @@ def test_check_counts_what_pillow_does_not_open(photos: Path, monkeypatch: pytes
     assert [(one.path, one.format, one.mode, one.orientation) for one in found.pictures if "big" in one.path] == [
         ("a/big.jpg", "?", "?", None)
     ]
+
+
+def test_clearing_a_cache_tells_as_json_what_is_free_now(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("another's")
+    (tmp_path / "data.mdb").write_bytes(b"x" * 10_000)
+    taken = (tmp_path / "data.mdb").stat().st_blocks * 512
+    found = json.loads(run("cache", "clear", tmp_path, "--json").stdout)
+    assert found == {"path": str(tmp_path), "bytes": taken}
+    assert [one.name for one in tmp_path.iterdir()] == ["kept"]
 
 
 def test_quarantine_tells_it_as_json(photos: Path, tmp_path: Path) -> None:

@@ -97,6 +97,8 @@ def test_materialize_writes_files(photos, tmp_path) -> None:
     assert more.class_counts == {"a": 6, "b": 6}
     with Image.open(more.names(np.array([0]))[0]) as image:
         assert image.size == (8, 8)
+    result = run("materialize", photos, tmp_path / "json", "--copies", 1, "--size", 8, "--json")
+    assert json.loads(result.output) == {"to": str(tmp_path / "json"), "files": 6}
 
 
 def test_check_names_what_is_amiss(photos, tmp_path) -> None:

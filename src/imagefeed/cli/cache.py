@@ -91,9 +91,13 @@ def verify(
         raise typer.Exit(1)
 
 
-def clear(cache: _CacheFolder) -> None:
+def clear(cache: _CacheFolder, as_json: AsJson = False) -> None:
     """Remove a cache, and nothing else that lies in its folder."""
-    console.out.print(f"freed {format_bytes(clear_folder(cache))}")
+    freed = clear_folder(cache)
+    if as_json:
+        print(json.dumps({"path": str(cache), "bytes": freed}))
+        return
+    console.out.print(f"freed {format_bytes(freed)}")
 
 
 add_commands(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from imagefeed.cli import console
-from imagefeed.cli.arguments import Folder, PipelineName, Quality, Seed, Size, pipeline_or_recipe
+from imagefeed.cli.arguments import AsJson, Folder, PipelineName, Quality, Seed, Size, pipeline_or_recipe
 from imagefeed.cli.scan import open_folder
 from imagefeed.materializing import FileFormat, materialize as write
 
@@ -23,6 +24,7 @@ def materialize(
     seed: Seed = 0,
     quality: Quality = 95,
     file_format: Annotated[FileFormat, typer.Option("--format", help="Of the files.")] = "jpg",
+    as_json: AsJson = False,
 ) -> None:
     """Write several draws of every picture to files.
 
@@ -34,4 +36,7 @@ def materialize(
         count = write(
             source, levels, output, copies=copies, seed=seed, format=file_format, quality=quality, advance=advance
         )
+    if as_json:
+        print(json.dumps({"to": str(output), "files": count}))
+        return
     console.out.print(f"wrote {count} files to {escape(str(output))}", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ from PIL import Image
 from rich.markup import escape
 
 from imagefeed.cli import console
-from imagefeed.cli.arguments import Folder, PipelineName, Seed, Size, pipeline_or_recipe
+from imagefeed.cli.arguments import AsJson, Folder, PipelineName, Seed, Size, pipeline_or_recipe
 from imagefeed.cli.scan import open_folder
 from imagefeed.cli.sheet import contact_sheet
 
@@ -23,6 +24,7 @@ def preview(
     photographs: Annotated[int, typer.Option("--rows", min=1, help="How many photographs.")] = 6,
     draws: Annotated[int, typer.Option(min=1, help="How many draws of each.")] = 5,
     seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Draw a contact sheet: photographs as stored, and beside each several draws of a pipeline."""
     if output.suffix.lower() not in (".png", ".jpg", ".jpeg", ".webp"):
@@ -40,6 +42,9 @@ def preview(
             advance=advance,
         )
     save(sheet, output)
+    if as_json:
+        print(json.dumps({"to": str(output), "width": sheet.width, "height": sheet.height}))
+        return
     console.out.print(f"wrote {escape(str(output))} ({sheet.width}x{sheet.height})", soft_wrap=True)
 
 
