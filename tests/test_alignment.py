@@ -12,9 +12,8 @@ from found_transforms import EXAMPLES
 from PIL import Image, ImageDraw
 
 import imagefeed as feed
-from imagefeed.effects import Remap
 from imagefeed.group import Batch
-from imagefeed.ops import Warp
+from imagefeed.ops import Remap, Warp
 from imagefeed.plan import plan
 
 SIZE = (48, 64)

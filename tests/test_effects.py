@@ -15,7 +15,7 @@ from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 import imagefeed as feed
 from imagefeed import array_ops
-from imagefeed.effects import Remap
+from imagefeed.ops import Remap
 
 RNG = np.random.default_rng(7)
 

@@ -186,5 +186,5 @@ def test_a_first_batch_imports_only_what_it_needs() -> None:
     """
     loaded = set(json.loads(fresh(textwrap.dedent(code))))
     assert "imagefeed.transforms.geometric" in loaded
-    needless = {"imagefeed.keeper", "imagefeed.report", "imagefeed.transforms.filter", "numpy.random._generator", "csv"}
+    needless = {"imagefeed.effects", "imagefeed.keeper", "imagefeed.report", "imagefeed.transforms.filter", "numpy.random._generator", "csv"}
     assert loaded & (needless | set(HEAVY)) == set()

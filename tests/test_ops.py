@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from imagefeed import SpecError, array_ops
-from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, extent_after, fuse
+from imagefeed.fusing import fuse
+from imagefeed.ops import ColorMatrix, Host, Lut, Normalize, Op, Warp, extent_after
 
 ROWS = 3
 

@@ -9,7 +9,7 @@ from one_picture import done, photo, planned
 
 import imagefeed as feed
 from imagefeed import array_ops
-from imagefeed.effects import Blend
+from imagefeed.ops import Blend
 from imagefeed.transforms import policy
 
 RNG = np.random.default_rng(8)

@@ -7,64 +7,20 @@ Like every op, an effect holds what is to be done to a group of n records: its a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 
-from imagefeed.types import Array, Border, Namespace, Sampling
+from imagefeed import _native
+from imagefeed.ops import Effect, dtypes
+from imagefeed.types import Array
 
 NoiseKind = Literal["gaussian", "poisson", "impulse"]
 HistogramKind = Literal["equalize", "stretch"]
 
-
-def _dtypes(**dtypes: type[np.generic]) -> Mapping[str, type[np.generic]]:
-    return MappingProxyType(dtypes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Effect:
-    """What all effects share.
-
-    Attributes:
-        active: bool (n,): the records it is done to; None for all. The others are left as they are, unrounded.
-        DTYPES: The array fields, and the dtypes that they have in a plan.
-    """
-
-    active: Array | None = None
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes()
-
-    def masked(self, mask: Array, extent: tuple[Array, Array], xp: Namespace) -> Effect:
-        """The same op, which does nothing to the records where `mask` (n,) is false."""
-        return replace(self, active=mask if self.active is None else self.active & mask)
-
-    def in_plan(self, as_array: Any) -> Effect:
-        """The same op, its arrays as a plan promises them: `as_array(array, dtype)` makes each."""
-        arrays = {name: as_array(getattr(self, name), dtype) for name, dtype in self.DTYPES.items()}
-        active = None if self.active is None else as_array(self.active, np.bool_)
-        return replace(self, active=active, **arrays)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Remap(Effect):
-    """Geometry that no matrix describes: every place is read from a little beside it.
-
-    Attributes:
-        field: Float (n, gh, gw, 2): by how many pixels, (x, y), the place that is read lies beside each node of a grid.
-            The nodes are spread evenly, the outermost on the picture's edges.
-        smooth: Whether a uniform cubic B-spline runs over the nodes, or else planes between them.
-        interpolation: How pixels are read.
-        border: What lies outside the picture.
-        fill: The level, 0 to 255, of a constant border.
-    """
-
-    field: Array
-    smooth: bool
-    interpolation: Sampling = "bilinear"
-    border: Border = "reflect"
-    fill: float = 0.0
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(field=np.float32)
+# The numbers that the native enumeration gives these names.
+_NOISES: dict[NoiseKind, int] = {"gaussian": 0, "poisson": 1, "impulse": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -80,7 +36,10 @@ class Hsv(Effect):
     hue: Array
     saturation: Array
     value: Array
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(hue=np.float32, saturation=np.float32, value=np.float32)
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(hue=np.float32, saturation=np.float32, value=np.float32)
+
+    def add_to(self, program: _native.Program) -> None:
+        program.hsv(self.hue, self.saturation, self.value, self.active)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -94,7 +53,10 @@ class Filter(Effect):
 
     kernel: Array
     separable: bool
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(kernel=np.float32)
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(kernel=np.float32)
+
+    def add_to(self, program: _native.Program) -> None:
+        program.filter(self.kernel, self.separable, self.active)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,7 +68,10 @@ class Median(Effect):
     """
 
     size: Array
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(size=np.int64)
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(size=np.int64)
+
+    def add_to(self, program: _native.Program) -> None:
+        program.median(self.size, self.active)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -124,7 +89,10 @@ class Noise(Effect):
     seed: Array
     strength: Array
     shared: bool = False
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(seed=np.int64, strength=np.float32)
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(seed=np.int64, strength=np.float32)
+
+    def add_to(self, program: _native.Program) -> None:
+        program.noise(_NOISES[self.kind], self.seed, self.strength, self.shared, self.active)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -140,7 +108,10 @@ class Erase(Effect):
     boxes: Array
     fill: float | None
     seed: Array
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(boxes=np.int64, seed=np.int64)
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(boxes=np.int64, seed=np.int64)
+
+    def add_to(self, program: _native.Program) -> None:
+        program.erase(self.boxes, self.fill, self.seed, self.active)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -162,7 +133,10 @@ class Grid(Effect):
     share: Array
     fill: float | None
     seed: Array
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(lines=np.int64, share=np.int64, seed=np.int64)
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(lines=np.int64, share=np.int64, seed=np.int64)
+
+    def add_to(self, program: _native.Program) -> None:
+        program.grid(self.lines, self.share, self.fill, self.seed, self.active)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -176,7 +150,10 @@ class Histogram(Effect):
 
     kind: HistogramKind
     cutoff: Array
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(cutoff=np.float32)
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(cutoff=np.float32)
+
+    def add_to(self, program: _native.Program) -> None:
+        program.histogram(self.kind == "equalize", self.cutoff, self.active)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -190,7 +167,10 @@ class LocalHistogram(Effect):
 
     limit: Array
     tiles: tuple[int, int]
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(limit=np.float32)
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(limit=np.float32)
+
+    def add_to(self, program: _native.Program) -> None:
+        program.clahe(self.limit, *self.tiles, self.active)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -202,24 +182,7 @@ class Jpeg(Effect):
     """
 
     quality: Array
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(quality=np.int64)
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(quality=np.int64)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Blend(Effect):
-    """A weighted sum of the picture and of what several chains of ops make of it. None may change its size.
-
-    Attributes:
-        branches: The ops of each chain; in a plan, its passes.
-        weights: Float (n, 1 + k): of the picture itself, and of each of the k chains.
-    """
-
-    branches: tuple[tuple[Any, ...], ...]
-    weights: Array
-    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = _dtypes(weights=np.float32)
-
-    def masked(self, mask: Array, extent: tuple[Array, Array], xp: Namespace) -> Blend:
-        """The same op, which leaves the records where `mask` (n,) is false as they are."""
-        own = xp.where(mask[:, None], self.weights[:, :1], 1.0)
-        chains = xp.where(mask[:, None], self.weights[:, 1:], 0.0)
-        return replace(self, weights=xp.concat([own, chains], axis=1))
+    def add_to(self, program: _native.Program) -> None:
+        program.jpeg(self.quality, self.active)

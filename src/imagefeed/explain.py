@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from imagefeed.effects import Effect
-from imagefeed.ops import ColorMatrix, Host, Lut, Mix, Normalize, Op, Warp, Whiten
+from imagefeed.ops import ColorMatrix, Effect, Host, Lut, Mix, Normalize, Op, Warp, Whiten
 from imagefeed.transforms.base import Drawn, Transform
 
 # Of longer values, such as the candidates of a crop, the first and last are enough.

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.checks import fail
 from imagefeed.decode import CHANNELS, Color, png_form
-from imagefeed.effects import Remap
 from imagefeed.errors import DecodeError, SpecError
-from imagefeed.ops import ColorMatrix, Lut, Mix, Normalize, Op, Warp
+from imagefeed.ops import ColorMatrix, Lut, Mix, Normalize, Op, Remap, Warp
 from imagefeed.plan import Pass, Plan
 from imagefeed.program import PLAIN, store
 from imagefeed.stored import LevelsDtype, levels_dtype, stage

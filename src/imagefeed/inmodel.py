@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed.array_ops import Route, apply, dims, route, row_of
-from imagefeed.effects import Blend, Jpeg
+from imagefeed.effects import Jpeg
 from imagefeed.errors import PlanError, SpecError
 from imagefeed.footprint import aligned
-from imagefeed.ops import Normalize, Op, Whiten
+from imagefeed.ops import Blend, Normalize, Op, Whiten
 from imagefeed.pipeline import Pipeline, Step, shared_numbers
 from imagefeed.plan import Pass, Pointwise, drawn_from, finish, lower, passes_of
 from imagefeed.types import Array, Namespace, Size

@@ -1,4 +1,4 @@
-"""The primitive pixel operations, as values, and the rules by which neighbors become one.
+"""The primitive pixel operations, as values.
 
 An op holds what is to be done to a group of n records: its arrays have a leading axis of n, or of 1 where all
 records share the value. Arrays belong to whatever array API library lowered them. docs/architecture.md states
@@ -7,17 +7,18 @@ what each op means to the pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed import _native
 from imagefeed.checks import is_tuple
-from imagefeed.effects import Effect
-from imagefeed.errors import SpecError
-from imagefeed.types import Array, Border, Interpolation, Namespace
+from imagefeed.errors import PlanError, SpecError
+from imagefeed.types import Array, Border, Interpolation, Namespace, Sampling
 
 AppliedTo: TypeAlias = Literal["image", "mask", "batch"]
 """What a Python function works on."""
@@ -139,6 +140,83 @@ class Whiten:
     def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Whiten:
         """Raises SpecError: a batch has one unit."""
         raise SpecError("Whiten: a batch has one unit; put it at the end of the pipeline")
+
+
+def dtypes(**dtypes: type[np.generic]) -> Mapping[str, type[np.generic]]:
+    """What `Effect.DTYPES` holds."""
+    return MappingProxyType(dtypes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Effect:
+    """What all effects share.
+
+    Attributes:
+        active: bool (n,): the records it is done to; None for all. The others are left as they are, unrounded.
+        DTYPES: The array fields, and the dtypes that they have in a plan.
+    """
+
+    active: Array | None = None
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes()
+
+    def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Effect:
+        """The same op, which does nothing to the records where `mask` (n,) is false."""
+        return replace(self, active=mask if self.active is None else self.active & mask)
+
+    def add_to(self, program: _native.Program) -> None:
+        """Add it to the pass of a native program that was begun last.
+
+        Raises:
+            PlanError: It has no native form.
+        """
+        raise PlanError(f"{type(self).__name__} has no native form")
+
+    def in_plan(self, as_array: Any) -> Effect:
+        """The same op, its arrays as a plan promises them: `as_array(array, dtype)` makes each."""
+        arrays = {name: as_array(getattr(self, name), dtype) for name, dtype in self.DTYPES.items()}
+        active = None if self.active is None else as_array(self.active, np.bool_)
+        return replace(self, active=active, **arrays)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Remap(Effect):
+    """Geometry that no matrix describes: every place is read from a little beside it.
+
+    Attributes:
+        field: Float (n, gh, gw, 2): by how many pixels, (x, y), the place that is read lies beside each node of a grid.
+            The nodes are spread evenly, the outermost on the picture's edges.
+        smooth: Whether a uniform cubic B-spline runs over the nodes, or else planes between them.
+        interpolation: How pixels are read.
+        border: What lies outside the picture.
+        fill: The level, 0 to 255, of a constant border.
+    """
+
+    field: Array
+    smooth: bool
+    interpolation: Sampling = "bilinear"
+    border: Border = "reflect"
+    fill: float = 0.0
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(field=np.float32)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Blend(Effect):
+    """A weighted sum of the picture and of what several chains of ops make of it. None may change its size.
+
+    Attributes:
+        branches: The ops of each chain; in a plan, its passes.
+        weights: Float (n, 1 + k): of the picture itself, and of each of the k chains.
+    """
+
+    branches: tuple[tuple[Any, ...], ...]
+    weights: Array
+    DTYPES: ClassVar[Mapping[str, type[np.generic]]] = dtypes(weights=np.float32)
+
+    def masked(self, mask: Array, extent: Extent, xp: Namespace) -> Blend:
+        """The same op, which leaves the records where `mask` (n,) is false as they are."""
+        own = xp.where(mask[:, None], self.weights[:, :1], 1.0)
+        chains = xp.where(mask[:, None], self.weights[:, 1:], 0.0)
+        return replace(self, weights=xp.concat([own, chains], axis=1))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -335,95 +413,3 @@ def extent_after(op: Op, extent: Extent, xp: Namespace) -> Extent:
         return extent
     size = xp.astype(op.size, op.matrix.dtype)
     return size[:, 0], size[:, 1]
-
-
-def fuse(first: Op, second: Op, xp: Namespace) -> Op | None:
-    """The one op that does `first` and then `second`, or None where they stay two.
-
-    Whether it exists depends on the kinds and options of the ops, never on their arrays, so that a pipeline
-    has one structure for all records.
-
-    Raises:
-        SpecError: `second` works on levels, which `first` leaves.
-    """
-    match first, second:
-        case Warp(), Warp():
-            return _fuse_warps(first, second)
-        case ColorMatrix(diagonal=True), ColorMatrix(diagonal=True):
-            return _fuse_diagonal(first, second, xp)
-        case Lut(), Lut():
-            return _fuse_tables(first, second, xp)
-        case Normalize(), Normalize():
-            return _fuse_lines(first, second, xp)
-        case Whiten(), _:
-            raise SpecError(f"{type(second).__name__} comes after Whiten, which must be the last")
-        case Normalize(), Whiten():
-            return None
-        case Normalize(), _:
-            raise SpecError(f"{type(second).__name__} works on levels, but comes after Normalize")
-        case _:
-            return None
-
-
-def _fuse_lines(first: Normalize, second: Normalize, xp: Namespace) -> Normalize:
-    """A line after a line is one; the first is carried into the second's order of channels."""
-    scale, bias = first.scale, first.bias
-    if second.reverse:
-        scale, bias = xp.flip(scale, axis=-1), xp.flip(bias, axis=-1)
-    return Normalize(
-        scale=scale * second.scale,
-        bias=bias * second.scale + second.bias,
-        reverse=first.reverse != second.reverse,
-    )
-
-
-def _fuse_warps(first: Warp, second: Warp) -> Warp | None:
-    """One resample instead of two, where both ask for the same kind of it."""
-    if None not in (first.interpolation, second.interpolation) and (
-        first.interpolation != second.interpolation or first.antialias != second.antialias
-    ):
-        return None
-    if None not in (first.border, second.border) and (
-        first.border != second.border or (first.border == "constant" and first.fill != second.fill)
-    ):
-        return None
-    sampler = first if first.interpolation is not None else second
-    bordered = first if first.border is not None else second
-    return Warp(
-        matrix=first.matrix @ second.matrix,
-        size=first.size if second.size is None else second.size,
-        interpolation=sampler.interpolation,
-        border=bordered.border,
-        fill=bordered.fill,
-        antialias=sampler.antialias,
-    )
-
-
-def _fuse_diagonal(first: ColorMatrix, second: ColorMatrix, xp: Namespace) -> ColorMatrix:
-    """A line ax + b after a clip to [l, h] is the clip of the line: a·clip(v, l, h) + b = clip(av + b, al +
-    b, ah + b), with the limits swapped where a < 0. Two clips in a row are one, whose limits are the first's,
-    clipped by the second.
-    """
-    scale = xp.stack([second.matrix[:, k, k] for k in range(3)], axis=-1)
-    shift = second.matrix[:, :, 3]
-    ends = first.low * scale + shift, first.high * scale + shift
-    low, high = xp.minimum(*ends), xp.maximum(*ends)
-    matrix = first.matrix * scale[:, :, None]
-    moved = xp.concat([matrix[:, :, :3], (matrix[:, :, 3] + shift)[:, :, None]], axis=-1)
-    return ColorMatrix(
-        matrix=moved,
-        low=xp.minimum(xp.maximum(low, second.low), second.high),
-        high=xp.minimum(xp.maximum(high, second.low), second.high),
-        diagonal=True,
-    )
-
-
-def _fuse_tables(first: Lut, second: Lut, xp: Namespace) -> Lut:
-    """`second[first]`: the entries of the second table at (record, level of the first table, channel)."""
-    shape = np.broadcast_shapes(first.table.shape, second.table.shape)
-    levels = xp.astype(xp.broadcast_to(first.table, shape), xp.int64)
-    records, _, channels = shape
-    rows = xp.arange(records, dtype=xp.int64)[:, None, None] * 256 + levels
-    flat = xp.reshape(xp.broadcast_to(second.table, shape), (-1,))
-    index = rows * channels + xp.arange(channels, dtype=xp.int64)
-    return Lut(table=xp.reshape(xp.take(flat, xp.reshape(index, (-1,)), axis=0), shape))

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import rng
-from imagefeed.effects import Blend, Effect
 from imagefeed.errors import ImagefeedError, PlanError, SpecError
 from imagefeed.explain import mix_words, op_words, step_words
 from imagefeed.footprint import aligned, footprint
-from imagefeed.ops import ColorMatrix, Extent, Host, Lut, Mix, Normalize, Op, Warp, Whiten, extent_after, fuse
+from imagefeed.fusing import fuse
+from imagefeed.ops import Blend, ColorMatrix, Effect, Extent, Host, Lut, Mix, Normalize, Op, Warp, Whiten, extent_after
 from imagefeed.order import draw_keys
 from imagefeed.pipeline import Stage, Step
 from imagefeed.transforms.base import Drawn

@@ -7,30 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from imagefeed import _native
-from imagefeed.effects import (
-    Blend,
-    Effect,
-    Erase,
-    Filter,
-    Grid,
-    Histogram,
-    Hsv,
-    Jpeg,
-    LocalHistogram,
-    Median,
-    Noise,
-    NoiseKind,
-    Remap,
-)
 from imagefeed.errors import PlanError
-from imagefeed.ops import ColorMatrix, Lut, Normalize, Warp, Whiten
+from imagefeed.ops import Blend, ColorMatrix, Effect, Lut, Normalize, Remap, Warp, Whiten
 from imagefeed.plan import Pass, Plan, Pointwise
 from imagefeed.types import Dtype, Layout
 
 # The numbers that the native enumerations give these names.
 _INTERPOLATIONS = {None: 0, "nearest": 0, "box": 1, "bilinear": 2, "hamming": 3, "bicubic": 4, "lanczos": 5}
 _BORDERS = {None: 0, "constant": 1, "replicate": 2, "reflect": 3, "wrap": 4}
-_NOISES: dict[NoiseKind, int] = {"gaussian": 0, "poisson": 1, "impulse": 2}
 _DTYPES: dict[Dtype, int] = {"uint8": 0, "float16": 1, "float32": 2, "bfloat16": 3}
 _LAYOUTS: dict[Layout, int] = {"nhwc": 0, "nchw": 1}
 
@@ -74,8 +58,13 @@ def _add_passes(result: _native.Program, passes: Sequence[Pass]) -> None:
                     result.color_matrix(op.matrix, op.low, op.high, op.diagonal)
                 case Lut():
                     result.lut(op.table)
+                case Remap():
+                    bilinear = op.interpolation == "bilinear"
+                    result.remap(op.field, op.smooth, bilinear, _BORDERS[op.border], float(op.fill), op.active)
+                case Blend():
+                    _add_branches(result, op)
                 case Effect():
-                    _add_effect(result, op)
+                    op.add_to(result)
                 case Normalize() | Whiten():
                     pass  # what is stored: they can only be the last ops
 
@@ -109,33 +98,8 @@ def _add_warp(result: _native.Program, warp: Warp) -> None:
     )
 
 
-def _add_effect(result: _native.Program, op: Effect) -> None:  # noqa: C901 - one line an effect
-    match op:
-        case Hsv():
-            result.hsv(op.hue, op.saturation, op.value, op.active)
-        case Noise():
-            result.noise(_NOISES[op.kind], op.seed, op.strength, op.shared, op.active)
-        case Erase():
-            result.erase(op.boxes, op.fill, op.seed, op.active)
-        case Grid():
-            result.grid(op.lines, op.share, op.fill, op.seed, op.active)
-        case Remap():
-            bilinear = op.interpolation == "bilinear"
-            result.remap(op.field, op.smooth, bilinear, _BORDERS[op.border], float(op.fill), op.active)
-        case Filter():
-            result.filter(op.kernel, op.separable, op.active)
-        case Median():
-            result.median(op.size, op.active)
-        case Histogram():
-            result.histogram(op.kind == "equalize", op.cutoff, op.active)
-        case LocalHistogram():
-            result.clahe(op.limit, *op.tiles, op.active)
-        case Jpeg():
-            result.jpeg(op.quality, op.active)
-        case Blend():
-            result.fork(op.weights)
-            for k, branch in enumerate(op.branches):
-                _add_passes(result, branch)
-                result.join(k + 1, op.weights, k + 1 == len(op.branches))
-        case _:
-            raise PlanError(f"{type(op).__name__} has no native form")
+def _add_branches(result: _native.Program, op: Blend) -> None:
+    result.fork(op.weights)
+    for k, branch in enumerate(op.branches):
+        _add_passes(result, branch)
+        result.join(k + 1, op.weights, k + 1 == len(op.branches))

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from imagefeed import ops
 from imagefeed.checks import fail
+from imagefeed.fusing import fuse
 from imagefeed.loader import Loader
-from imagefeed.ops import fuse
 from imagefeed.pipeline import Pipeline
 from imagefeed.presets import LEVELS, PRESETS, Line
 from imagefeed.sources import Source

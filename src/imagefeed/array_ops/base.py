@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from imagefeed.effects import Blend
-from imagefeed.ops import Normalize, Whiten
+from imagefeed.ops import Blend, Normalize, Whiten
 from imagefeed.types import Array, Namespace
 
 T = TypeVar("T")

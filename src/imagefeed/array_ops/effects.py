@@ -7,7 +7,8 @@ from typing import Any
 from imagefeed.array_ops.filters import filtered, hsv, median, remap
 from imagefeed.array_ops.histograms import clahe, histogram, jpeg
 from imagefeed.array_ops.noise import erase, grid, noise
-from imagefeed.effects import Effect, Erase, Filter, Grid, Histogram, Hsv, Jpeg, LocalHistogram, Median, Noise, Remap
+from imagefeed.effects import Erase, Filter, Grid, Histogram, Hsv, Jpeg, LocalHistogram, Median, Noise
+from imagefeed.ops import Effect, Remap
 from imagefeed.types import Array, Namespace
 
 _FUNCTIONS: dict[type[Effect], Any] = {

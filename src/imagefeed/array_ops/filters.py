@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from imagefeed.array_ops.base import dims
 from imagefeed.array_ops.places import sample_bilinear, sample_nearest, take_axis
-from imagefeed.effects import Filter, Hsv, Median, Remap
+from imagefeed.effects import Filter, Hsv, Median
 from imagefeed.errors import PlanError
+from imagefeed.ops import Remap
 from imagefeed.types import Array, Border, Namespace
 
 

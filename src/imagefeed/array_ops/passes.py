@@ -12,8 +12,7 @@ from imagefeed.array_ops.base import row_of
 from imagefeed.array_ops.effects import effect
 from imagefeed.array_ops.levels import color_matrix, lut, normalize, whiten
 from imagefeed.array_ops.warp import Route, route, warp
-from imagefeed.effects import Blend, Effect
-from imagefeed.ops import ColorMatrix, Lut, Normalize, Whiten
+from imagefeed.ops import Blend, ColorMatrix, Effect, Lut, Normalize, Whiten
 from imagefeed.plan import Pass, Pointwise
 from imagefeed.types import Array, Namespace
 

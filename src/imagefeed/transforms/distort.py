@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from imagefeed.checks import check_choice, check_number, check_size, fail
-from imagefeed.effects import Remap
-from imagefeed.ops import Extent, Op
+from imagefeed.ops import Extent, Op, Remap
 from imagefeed.transforms.base import Drawn, Transform
 from imagefeed.types import Array, Border, Namespace, Sampling, Size
 from imagefeed.variables import Normal, Uniform, Variable

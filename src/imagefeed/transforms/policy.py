@@ -13,8 +13,8 @@ from functools import cache
 from typing import Any, Literal, NamedTuple, get_args
 
 from imagefeed.checks import check_choice, check_number, fail
-from imagefeed.effects import Blend, Histogram
-from imagefeed.ops import Extent, Op, Warp
+from imagefeed.effects import Histogram
+from imagefeed.ops import Blend, Extent, Op, Warp
 from imagefeed.transforms.base import Drawn, Transform
 from imagefeed.transforms.color import MID_GRAY, Saturation, scale_levels
 from imagefeed.transforms.filter import sharpness
