@@ -186,5 +186,12 @@ def test_a_first_batch_imports_only_what_it_needs() -> None:
     """
     loaded = set(json.loads(fresh(textwrap.dedent(code))))
     assert "imagefeed.transforms.geometric" in loaded
-    needless = {"imagefeed.effects", "imagefeed.keeper", "imagefeed.report", "imagefeed.transforms.filter", "numpy.random._generator", "csv"}
+    needless = {
+        "csv",
+        "imagefeed.effects",
+        "imagefeed.keeper",
+        "imagefeed.report",
+        "imagefeed.transforms.filter",
+        "numpy.random._generator",
+    }
     assert loaded & (needless | set(HEAVY)) == set()
