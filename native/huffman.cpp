@@ -3,13 +3,13 @@
 namespace imagefeed {
 namespace {
 
-constexpr Symbol kInvalid{1, 1, kNoCode, 0};
+constexpr Symbol kInvalid{1, 1, kNoCode, 63};
 
 Symbol make_symbol(int symbol, int length, bool dc) {
     const int size = dc ? symbol : symbol & 15, run = dc ? 0 : symbol >> 4;
     const int advance = dc || size != 0 || run == 15 ? run : kEndOfBlock;
     return {static_cast<std::uint8_t>(length + size), static_cast<std::uint8_t>(length), static_cast<std::uint8_t>(advance),
-            static_cast<std::uint8_t>(size)};
+            static_cast<std::uint8_t>(63 - size)};
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ struct Symbol {
     std::uint8_t length;   // bits of code and value
     std::uint8_t code;     // bits of the code alone
     std::uint8_t advance;  // how many coefficients are left out before this one; kEndOfBlock; kNoCode
-    std::uint8_t size;     // bits of the value
+    std::uint8_t dropped;  // 63 less the bits of the value
 };
 
 class SymbolTable {

@@ -31,30 +31,32 @@ double cubic_kernel(double x) {
 
 double lanczos_kernel(double x) { return std::fabs(x) < 3.0 ? sinc(x) * sinc(x / 3.0) : 0.0; }
 
-struct Shape {
-    double (*kernel)(double);
-    double support;
-};
-
-Shape shape_of(Interpolation interpolation) {
+// How far from its center a kernel is not zero.
+double support_of(Interpolation interpolation) {
     switch (interpolation) {
-        case Interpolation::box: return {box_kernel, 0.5};
-        case Interpolation::hamming: return {hamming_kernel, 1.0};
-        case Interpolation::bicubic: return {cubic_kernel, 2.0};
-        case Interpolation::lanczos: return {lanczos_kernel, 3.0};
+        case Interpolation::box: return 0.5;
+        case Interpolation::bicubic: return 2.0;
+        case Interpolation::lanczos: return 3.0;
         case Interpolation::nearest:
-        case Interpolation::bilinear: break;
+        case Interpolation::bilinear:
+        case Interpolation::hamming: break;
     }
-    return {triangle_kernel, 1.0};
+    return 1.0;
 }
 
 struct Taps {
     int first, last;  // [first, last)
 };
 
+// std::floor is a call where the instruction set is the oldest one. What is rounded here is below 1e9.
+int whole_below(double x) {
+    const int truncated = static_cast<int>(x);
+    return truncated - (x < truncated);
+}
+
 Taps taps_around(double center, double support, int size, bool bounded) {
     // Truncation and floor agree inside the picture; outside, floor keeps the taps around the center.
-    Taps taps{static_cast<int>(std::floor(center - support + 0.5)), static_cast<int>(std::floor(center + support + 0.5))};
+    Taps taps{whole_below(center - support + 0.5), whole_below(center + support + 0.5)};
     if (bounded) {
         taps.first = std::clamp(taps.first, 0, size - 1);
         taps.last = std::clamp(taps.last, taps.first + 1, size);
@@ -73,8 +75,9 @@ void nearest_weights(const AxisMap& map, bool bounded, AxisWeights& axis) {
     for (std::size_t i = 0; i < axis.first.size(); ++i) axis.weights[4 * i] = 1.0f;
 }
 
-void smooth_weights(const AxisMap& map, const Shape& shape, double stretch, bool bounded, AxisWeights& axis) {
-    const double support = shape.support * stretch;
+// The kernel is a parameter of the type, so that it is inlined: it is most of the work.
+template <double (*Kernel)(double)>
+void smooth_weights(const AxisMap& map, double support, double stretch, bool bounded, AxisWeights& axis) {
     axis.taps = round_up(static_cast<int>(std::ceil(support)) * 2 + 1, 4);
     const auto taps = static_cast<std::size_t>(axis.taps);
     const auto outputs = static_cast<std::size_t>(map.end - map.begin);
@@ -88,7 +91,7 @@ void smooth_weights(const AxisMap& map, const Shape& shape, double stretch, bool
         const int count = std::min(span.last - span.first, axis.taps);
         double total = 0;
         for (int k = 0; k < count; ++k) {
-            exact[k] = shape.kernel((span.first + k + 0.5 - center) / stretch);
+            exact[k] = Kernel((span.first + k + 0.5 - center) / stretch);
             total += exact[k];
         }
         axis.first.push_back(span.first);
@@ -98,6 +101,19 @@ void smooth_weights(const AxisMap& map, const Shape& shape, double stretch, bool
             continue;
         }
         for (int k = 0; k < count; ++k) weights[k] = static_cast<float>(exact[k] /= total);
+    }
+}
+
+void make_weights(const AxisRequest& request, double support, double stretch, AxisWeights& axis) {
+    const AxisMap& map = request.map;
+    const bool bounded = request.bounded;
+    switch (request.interpolation) {
+        case Interpolation::nearest: return nearest_weights(map, bounded, axis);
+        case Interpolation::box: return smooth_weights<box_kernel>(map, support, stretch, bounded, axis);
+        case Interpolation::bilinear: return smooth_weights<triangle_kernel>(map, support, stretch, bounded, axis);
+        case Interpolation::hamming: return smooth_weights<hamming_kernel>(map, support, stretch, bounded, axis);
+        case Interpolation::bicubic: return smooth_weights<cubic_kernel>(map, support, stretch, bounded, axis);
+        case Interpolation::lanczos: return smooth_weights<lanczos_kernel>(map, support, stretch, bounded, axis);
     }
 }
 
@@ -133,17 +149,13 @@ bool make_axis_weights(const AxisMap& map, Interpolation interpolation, bool ant
                        AxisWeights& axis) {
     const AxisRequest request{map, interpolation, antialias, bounded, axis.keeps_exact};
     if (axis.made_for == request) return true;
-    const Shape shape = shape_of(interpolation);
     const double stretch = antialias ? std::max(1.0, std::fabs(map.scale)) : 1.0;
-    const double reach = std::fabs(map.scale) * map.end + std::fabs(map.offset) + shape.support * stretch;
-    if (!(shape.support * stretch < kMostTaps) || !(reach < 1e9)) return false;
+    const double support = support_of(interpolation) * stretch;
+    const double reach = std::fabs(map.scale) * map.end + std::fabs(map.offset) + support;
+    if (!(support < kMostTaps) || !(reach < 1e9)) return false;
     axis.made_for = {};
     axis.first.clear();
-    if (interpolation == Interpolation::nearest) {
-        nearest_weights(map, bounded, axis);
-    } else {
-        smooth_weights(map, shape, stretch, bounded, axis);
-    }
+    make_weights(request, support, stretch, axis);
     finish(axis);
     axis.made_for = request;
     ++axis.version;

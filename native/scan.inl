@@ -24,20 +24,26 @@ inline void fill(Bits& bits) {
 // The next symbol and its value.
 inline Symbol take_symbol(Bits& bits, const SymbolTable& table, std::int32_t& value) {
     const Symbol symbol = table.look(bits.word);
-    // EXTEND of T.81, F.2.2.1: the lower half of the values of a size are negative.
+    // EXTEND of T.81, F.2.2.1: a value that begins with a zero bit is negative, and all its bits are inverted.
     const std::uint64_t own = bits.word << symbol.code;
-    const auto negative = static_cast<std::int32_t>(~static_cast<std::int64_t>(own) >> 63);
-    value = static_cast<std::int32_t>((own >> 1) >> (63 - symbol.size)) - (negative & ((1 << symbol.size) - 1));
+    const auto inverted = static_cast<std::uint64_t>(~static_cast<std::int64_t>(own) >> 63);
+    const auto sign = static_cast<std::int32_t>(inverted);
+    value = (static_cast<std::int32_t>(((own ^ inverted) >> 1) >> symbol.dropped) ^ sign) - sign;
     bits.word <<= symbol.length;
     bits.count -= symbol.length;
     return symbol;
 }
 
+// Symbols that are taken between two fillings at most: two always, and more where those were not the longest.
+constexpr int kTaken = 4;
+
+inline bool is_worth(const Bits& bits, int taken) { return taken < 2 || bits.count >= kLongestSymbol; }
+
 // The coefficients after the first.
 inline bool read_block(Bits& bits, const SymbolTable& table, std::int16_t* coefficients) {
     for (int k = 1;;) {
         fill(bits);
-        for (int twice = 0; twice < 2; ++twice) {
+        for (int taken = 0; taken < kTaken && is_worth(bits, taken); ++taken) {
             std::int32_t value;
             const Symbol symbol = take_symbol(bits, table, value);
             k += symbol.advance;
@@ -115,10 +121,10 @@ struct TurnReader {
         return sound;
     }
 
-    // Two symbols, or fewer and the next block's first; false where there is nothing more.
+    // Some symbols, or fewer and the next block's first; false where there is nothing more.
     bool go_on() {
         fill(bits);
-        for (int twice = 0; twice < 2; ++twice) {
+        for (int taken = 0; taken < kTaken && is_worth(bits, taken); ++taken) {
             std::int32_t value;
             const Symbol symbol = take_symbol(bits, *table, value);
             k += symbol.advance;
