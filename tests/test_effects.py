@@ -338,8 +338,11 @@ def test_rectangles_cover_what_is_asked_for() -> None:
         part = noisy[erased[..., 0] == 0]
         assert scipy.stats.kstest(part.ravel() + 0.5, "uniform", (0, 256)).pvalue > 1e-4
         assert (noisy[erased[..., 0] != 0] == 255).all()
-        holes = done(feed.CoarseDropout(holes=(3, 3), height=(0.1, 0.1), width=(0.1, 0.1)), white, seed=seed)
-        assert 0.01 <= (holes == 0).mean() <= 0.031
+        dropout, expected = feed.CoarseDropout(holes=(3, 3), height=(0.1, 0.1), width=(0.2, 0.2)), white.copy()
+        drawn = planned(dropout, white, seed).drawn[0]
+        for top, left in zip(np.rint(drawn.y[0] * 90).astype(int), np.rint(drawn.x[0] * 120).astype(int), strict=True):
+            expected[top : top + 10, left : left + 30] = 0
+        same(done(dropout, white, seed=seed), expected)
         grid = done(feed.GridMask(cells=(5, 5), ratio=(0.5, 0.5)), white, seed=seed)
         assert (grid == 0).mean() == pytest.approx(0.25, abs=0.03)
 

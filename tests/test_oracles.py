@@ -10,7 +10,7 @@ import imagefeed as feed
 from imagefeed import Transform
 
 # What these modules hold changes pixels and not places.
-MODULES = {"color", "tint", "tone", "filter", "noise"}
+MODULES = {"color", "tint", "tone", "filter", "noise", "erase"}
 FOUND = [
     cls
     for name in feed.__all__
@@ -42,5 +42,5 @@ def test_a_transform_of_pixels_has_an_oracle(cls: type[Transform]) -> None:
 
 
 def test_they_are_found() -> None:
-    assert len(FOUND) >= 28
+    assert len(FOUND) >= 31
     assert {feed.Clahe, feed.Hue, feed.MotionBlur, feed.PoissonNoise, feed.Brightness} <= set(FOUND)

@@ -1,9 +1,5 @@
 """What goes with a picture: boxes, points, masks and labels, through real pipelines."""
 
-import re
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -293,21 +289,3 @@ def test_a_replay_has_the_targets_of_one_record() -> None:
     assert target["age"] == 4
     assert target["boxes"]["labels"].tolist() == [0, 2]
     assert target["boxes"]["count"] == 2
-
-
-def test_the_example_trains_a_segmentation_network(data, project, tmp_path) -> None:
-    pytest.importorskip("keras")
-    folder, sheet = data("camvid"), tmp_path / "sheet.png"
-    arguments = ["--epochs", "2", "--steps", "4", "--size", "64", "--sheet", sheet]
-    done = subprocess.run(
-        [sys.executable, project / "examples/segmentation.py", folder / "val", folder / "valannot", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    first, last = re.search(r"81 pictures: loss ([\d.]+) to ([\d.]+); [\d.]+ on 20 others", done.stdout).groups()
-    assert float(last) < float(first)
-    with Pillow.open(sheet) as picture:
-        assert picture.size == (256, 192)
