@@ -259,44 +259,68 @@ void stretch_tables(const Picture& in, float cutoff, std::uint8_t* tables) {
     }
 }
 
-Picture adaptive_equalize(const Picture& in, float limit, int rows, int columns, Buffer& work, Buffer& memory) {
-    const int width = in.width, height = in.height;
-    // Tiles are of one size; what is missing to whole tiles is the picture mirrored about its last pixels.
-    const bool whole = width % columns == 0 && height % rows == 0;
-    const int tile_width = whole ? width / columns : width / columns + 1;
-    const int tile_height = whole ? height / rows : height / rows + 1;
-    const int area = tile_width * tile_height;
-    const int most = limit > 0 ? std::max(static_cast<int>(limit * static_cast<float>(area) / 256.0f), 1) : area;
-    const std::size_t plane = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
-    const std::size_t tiles = static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns);
-    auto* const gray = work.reserve<std::uint8_t>(plane + tiles * 256);
-    std::uint8_t* const tables = gray + plane;
-    for (int y = 0; y < height; ++y) {
-        const std::uint8_t* const p = in.data + y * in.row_stride;
-        std::uint8_t* const to = gray + static_cast<std::size_t>(y) * static_cast<std::size_t>(width);
-        for (int x = 0; x < width; ++x) to[x] = in.channels == 3 ? luma(p + 3 * x) : p[x];
+namespace {
+
+// How a picture is cut into tiles. They are of one size; what is missing to whole tiles is the picture mirrored about its
+// last pixels.
+struct Tiles {
+    int rows, columns, height, width;
+
+    Tiles(const Picture& in, int of_rows, int of_columns) : rows(of_rows), columns(of_columns) {
+        const bool whole = in.width % columns == 0 && in.height % rows == 0;
+        width = whole ? in.width / columns : in.width / columns + 1;
+        height = whole ? in.height / rows : in.height / rows + 1;
     }
-    for (int ty = 0; ty < rows; ++ty) {
-        for (int tx = 0; tx < columns; ++tx) {
+    std::size_t count() const { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns); }
+};
+
+// Of a pixel along an axis: the tiles between whose middles it lies, and how far it is from the first of them.
+struct Between {
+    int low, high;
+    float share;
+};
+
+Between between(int i, float per, int count) {
+    const float at = static_cast<float>(i) * per - 0.5f;
+    const int low = static_cast<int>(std::floor(at));
+    return {std::max(low, 0), std::min(low + 1, count - 1), at - static_cast<float>(low)};
+}
+
+void luma_plane(const Picture& in, std::uint8_t* out) {
+    for (int y = 0; y < in.height; ++y, out += in.width) {
+        const std::uint8_t* const p = in.data + y * in.row_stride;
+        for (int x = 0; x < in.width; ++x) out[x] = in.channels == 3 ? luma(p + 3 * x) : p[x];
+    }
+}
+
+// A table of 256 levels for each tile of a plane.
+void tile_tables(const std::uint8_t* plane, const Picture& in, const Tiles& tiles, float limit, std::uint8_t* tables) {
+    const int area = tiles.width * tiles.height;
+    const int most = limit > 0 ? std::max(static_cast<int>(limit * static_cast<float>(area) / 256.0f), 1) : area;
+    for (int ty = 0; ty < tiles.rows; ++ty) {
+        for (int tx = 0; tx < tiles.columns; ++tx, tables += 256) {
             std::uint32_t counts[256] = {};
-            for (int y = ty * tile_height; y < (ty + 1) * tile_height; ++y) {
-                const std::uint8_t* const row = gray + static_cast<std::size_t>(mirrored(y, height)) * static_cast<std::size_t>(width);
-                for (int x = tx * tile_width; x < (tx + 1) * tile_width; ++x) ++counts[row[mirrored(x, width)]];
+            for (int y = ty * tiles.height; y < (ty + 1) * tiles.height; ++y) {
+                const std::uint8_t* const row = plane + static_cast<std::ptrdiff_t>(mirrored(y, in.height)) * in.width;
+                for (int x = tx * tiles.width; x < (tx + 1) * tiles.width; ++x) ++counts[row[mirrored(x, in.width)]];
             }
-            tile_table(counts, area, most, tables + 256 * (ty * columns + tx));
+            tile_table(counts, area, most, tables);
         }
     }
+}
+
+}  // namespace
+
+Picture adaptive_equalize(const Picture& in, float limit, int rows, int columns, Buffer& work, Buffer& memory) {
+    const int width = in.width, height = in.height;
+    const Tiles tiles(in, rows, columns);
+    const std::size_t plane = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+    auto* const gray = work.reserve<std::uint8_t>(plane + tiles.count() * 256);
+    std::uint8_t* const tables = gray + plane;
+    luma_plane(in, gray);
+    tile_tables(gray, in, tiles, limit, tables);
     Picture out = new_levels(height, width, in.channels, memory);
-    const float per_x = 1.0f / static_cast<float>(tile_width), per_y = 1.0f / static_cast<float>(tile_height);
-    struct Between {
-        int low, high;
-        float t;
-    };
-    const auto between = [](int i, float per, int count) {
-        const float at = static_cast<float>(i) * per - 0.5f;
-        const int low = static_cast<int>(std::floor(at));
-        return Between{std::max(low, 0), std::min(low + 1, count - 1), at - static_cast<float>(low)};
-    };
+    const float per_x = 1.0f / static_cast<float>(tiles.width), per_y = 1.0f / static_cast<float>(tiles.height);
     std::vector<Between> across;
     for (int x = 0; x < width; ++x) across.push_back(between(x, per_x, columns));
     for (int y = 0; y < height; ++y) {
@@ -308,9 +332,9 @@ Picture adaptive_equalize(const Picture& in, float limit, int rows, int columns,
         for (int x = 0; x < width; ++x) {
             const Between& b = across[static_cast<std::size_t>(x)];
             const int level = source[x], left = 256 * b.low + level, right = 256 * b.high + level;
-            const float above = static_cast<float>(upper[left]) * (1.0f - b.t) + static_cast<float>(upper[right]) * b.t;
-            const float below = static_cast<float>(lower[left]) * (1.0f - b.t) + static_cast<float>(lower[right]) * b.t;
-            const int made = static_cast<int>(std::lrintf(above * (1.0f - down.t) + below * down.t));
+            const float above = static_cast<float>(upper[left]) * (1.0f - b.share) + static_cast<float>(upper[right]) * b.share;
+            const float below = static_cast<float>(lower[left]) * (1.0f - b.share) + static_cast<float>(lower[right]) * b.share;
+            const int made = static_cast<int>(std::lrintf(above * (1.0f - down.share) + below * down.share));
             if (in.channels != 3) {
                 to[x] = static_cast<std::uint8_t>(made);
                 continue;

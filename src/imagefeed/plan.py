@@ -144,12 +144,7 @@ def plan(
     ops = lower(inner, drawn[: len(inner)], extent, np, boxes)
     host = ops.pop()[1] if ops and isinstance(ops[-1][1], Host) else None
     mix = _mixed(stage, ops, drawn[-1], extent) if stage.partners else None
-    passes: list[Pass] = []
-    final = sizes
-    for one in passes_of(ops):
-        finished = finish(one, final, len(records))
-        passes.append(finished)
-        final = finished.warp.size if finished.warp is not None else final
+    passes, final = _finished(ops, sizes)
     _check_units(passes[-1].ops, final, records)
     region, denominator = footprint(passes[0].warp, sizes, scalable=stage.scalable)
     return Plan(
@@ -157,13 +152,24 @@ def plan(
         records=records,
         sources=sizes,
         sizes=final if len(final) == len(sizes) else np.repeat(final, len(sizes), axis=0),
-        passes=tuple(passes),
+        passes=passes,
         host=host if isinstance(host, Host) else None,
         mix=mix,
         region=region,
         denominator=denominator,
         drawn=drawn,
     )
+
+
+def _finished(ops: Sequence[tuple[Step, Op]], sizes: Ints) -> tuple[tuple[Pass, ...], Ints]:
+    """The passes of ops, as they are planned for pictures of these sizes, and the sizes that come out, (n or 1, 2)."""
+    passes: list[Pass] = []
+    final = sizes
+    for one in passes_of(ops):
+        finished = finish(one, final, len(sizes))
+        passes.append(finished)
+        final = finished.warp.size if finished.warp is not None else final
+    return tuple(passes), final
 
 
 def partners(stage: Stage, records: Ints, keys: Ints, count: int, *, seed: int, epoch: int) -> tuple[Ints, Ints]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import get_args
 
-from imagefeed.checks import check_bool, check_choice, check_number, check_range, check_size
+from imagefeed.checks import check_choice, check_number, check_range, check_size
 from imagefeed.ops import Extent, Op, Warp
 from imagefeed.transforms.base import Drawn, Transform
 from imagefeed.transforms.matrices import affine, fixed_size
+from imagefeed.transforms.sampling import check_border, check_sampling, moved, resized
 from imagefeed.types import Array, Border, Fit, Interpolation, Namespace, Per, Range, Size
 from imagefeed.variables import LogUniform, Uniform, Variable
 
@@ -40,8 +41,7 @@ class Resize(Transform):
 
     def __post_init__(self) -> None:
         check_size("Resize.size", self.size)
-        check_choice("Resize.interpolation", self.interpolation, get_args(Interpolation))
-        check_bool("Resize.antialias", self.antialias)
+        check_sampling(self)
         check_choice("Resize.fit", self.fit, get_args(Fit))
         check_number("Resize.fill", self.fill, 0, 255)
 
@@ -63,25 +63,6 @@ class Resize(Transform):
         )
 
 
-def _check_crop(crop: CenterCrop | RandomCrop) -> None:
-    owner = type(crop).__name__
-    check_size(f"{owner}.size", crop.size)
-    check_choice(f"{owner}.border", crop.border, get_args(Border))
-    check_number(f"{owner}.fill", crop.fill, 0, 255)
-
-
-def _cut(crop: CenterCrop | RandomCrop, top: Array, left: Array, xp: Namespace) -> tuple[Op, ...]:
-    return (
-        Warp(
-            matrix=affine(1.0, 0.0, left, 0.0, 1.0, top, xp),
-            size=fixed_size(crop.size, xp),
-            interpolation=None,
-            border=crop.border,
-            fill=float(crop.fill),
-        ),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class CenterCrop(Transform):
     """Cut out the middle, without resizing. A picture that is smaller is continued by its border, evenly.
@@ -101,12 +82,13 @@ class CenterCrop(Transform):
     fill: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_crop(self)
+        check_size("CenterCrop.size", self.size)
+        check_border(self)
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         top = xp.floor((extent[0] - self.size[0]) * 0.5)
         left = xp.floor((extent[1] - self.size[1]) * 0.5)
-        return _cut(self, top, left, xp)
+        return (moved(self, top, left, fixed_size(self.size, xp), xp),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +117,8 @@ class RandomCrop(Transform):
     per: Per = "sample"
 
     def __post_init__(self) -> None:
-        _check_crop(self)
+        check_size("RandomCrop.size", self.size)
+        check_border(self)
         check_choice("RandomCrop.per", self.per, get_args(Per))
 
     def variables(self) -> Mapping[str, Variable]:
@@ -144,7 +127,7 @@ class RandomCrop(Transform):
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         top = _random_offset(extent[0] - self.size[0], drawn.y, xp)
         left = _random_offset(extent[1] - self.size[1], drawn.x, xp)
-        return _cut(self, top, left, xp)
+        return (moved(self, top, left, fixed_size(self.size, xp), xp),)
 
     def deterministic(self) -> tuple[Transform, ...]:
         return (CenterCrop(self.size, border=self.border, fill=self.fill),)
@@ -185,8 +168,7 @@ class RandomResizedCrop(Transform):
         check_size("RandomResizedCrop.size", self.size)
         check_range("RandomResizedCrop.scale", self.scale, 1e-6, 1)
         check_range("RandomResizedCrop.ratio", self.ratio, 1e-3, 1e3)
-        check_choice("RandomResizedCrop.interpolation", self.interpolation, get_args(Interpolation))
-        check_bool("RandomResizedCrop.antialias", self.antialias)
+        check_sampling(self)
 
     def variables(self) -> Mapping[str, Variable]:
         return {
@@ -202,15 +184,7 @@ class RandomResizedCrop(Transform):
         top = xp.floor(xp.where(none, y_room * 0.5, drawn.y * (y_room + 1.0)))
         left = xp.floor(xp.where(none, x_room * 0.5, drawn.x * (x_room + 1.0)))
         y, x = height / self.size[0], width / self.size[1]
-        return (
-            Warp(
-                matrix=affine(x, 0.0, left, 0.0, y, top, xp),
-                size=fixed_size(self.size, xp),
-                interpolation=self.interpolation,
-                border=None,
-                antialias=self.antialias,
-            ),
-        )
+        return (resized(self, y, x, fixed_size(self.size, xp), xp, top, left),)
 
     def _part(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Array, Array, Array]:
         """Height and width of the part in whole pixels, and whether no candidate fits; each (n,)."""
@@ -259,8 +233,7 @@ class SafeCropAroundBoxes(Transform):
     def __post_init__(self) -> None:
         check_size("SafeCropAroundBoxes.size", self.size)
         check_number("SafeCropAroundBoxes.erosion", self.erosion, 0, 0.9)
-        check_choice("SafeCropAroundBoxes.interpolation", self.interpolation, get_args(Interpolation))
-        check_bool("SafeCropAroundBoxes.antialias", self.antialias)
+        check_sampling(self)
 
     @property
     def sees_boxes(self) -> bool:
@@ -283,15 +256,7 @@ class SafeCropAroundBoxes(Transform):
             lengths.append(end - start)
         left, top = starts
         x, y = lengths[0] / self.size[1], lengths[1] / self.size[0]
-        return (
-            Warp(
-                matrix=affine(x, 0.0, left, 0.0, y, top, xp),
-                size=fixed_size(self.size, xp),
-                interpolation=self.interpolation,
-                border=None,
-                antialias=self.antialias,
-            ),
-        )
+        return (resized(self, y, x, fixed_size(self.size, xp), xp, top, left),)
 
     def deterministic(self) -> tuple[Transform, ...]:
         return (Resize(self.size, interpolation=self.interpolation, antialias=self.antialias),)

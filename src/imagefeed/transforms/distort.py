@@ -12,6 +12,7 @@ from typing import get_args
 from imagefeed.checks import check_choice, check_number, check_size, fail
 from imagefeed.ops import Extent, Op, Remap
 from imagefeed.transforms.base import Drawn, Transform
+from imagefeed.transforms.sampling import check_border
 from imagefeed.types import Array, Border, Namespace, Sampling, Size
 from imagefeed.variables import Normal, Uniform, Variable
 
@@ -37,8 +38,7 @@ class Distorted(Transform):
         check_size(f"{owner}.grid", self.grid)
         if max(self.grid) > 64:
             raise fail(f"{owner}.grid", self.grid, "expected at most 64 rows and columns of cells")
-        check_choice(f"{owner}.border", self.border, get_args(Border))
-        check_number(f"{owner}.fill", self.fill, 0, 255)
+        check_border(self)
         check_choice(f"{owner}.interpolation", self.interpolation, get_args(Sampling))
 
     def _nodes(self) -> tuple[int, int, int]:

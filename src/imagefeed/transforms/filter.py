@@ -123,8 +123,8 @@ class MotionBlur(Transform):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MedianBlur(Transform):
-    """The median of a square around every pixel, channel by channel: SciPy's ndimage.median_filter to the level, with the
-    nearest pixel outside; and Pillow's MedianFilter where the square lies inside.
+    """The median of a square around every pixel, channel by channel: to the level SciPy's ndimage.median_filter with
+    the nearest pixel outside, and Pillow's MedianFilter where the square lies inside.
 
         >>> MedianBlur(sizes=(3, 5))
         MedianBlur(sizes=(3, 5))
@@ -150,8 +150,8 @@ class MedianBlur(Transform):
 class Sharpness(Transform):
     """Move the picture away from, or towards, a smoothed one: Pillow's ImageEnhance.Sharpness.
 
-    Within `1 + factor` levels of Pillow, which rounds in between, and within one for 99 of 100 pixels; Pillow leaves the
-    outermost ones alone, where this reflects.
+    Within `1 + factor` levels of Pillow, which rounds in between, and within one for 99 of 100 pixels; Pillow leaves
+    the outermost ones alone, where this reflects.
 
         >>> Sharpness(factor=(0, 3))
         Sharpness(factor=(0, 3))

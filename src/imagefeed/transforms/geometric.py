@@ -9,22 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, get_args
 
-from imagefeed.checks import check_bool, check_choice, check_number, check_range
+from imagefeed.checks import check_bool, check_number, check_range
 from imagefeed.ops import Extent, Op, Warp
 from imagefeed.transforms.base import Drawn, Transform
 from imagefeed.transforms.matrices import about_center, affine, matrix
+from imagefeed.transforms.sampling import check_border, check_sampling
 from imagefeed.types import Array, Border, Namespace, Range, Sampling
 from imagefeed.variables import Bernoulli, Uniform, Variable
 
 
 @dataclass(frozen=True, slots=True)
-class HorizontalFlip(Transform):
-    """Mirror left and right.
-
-        >>> HorizontalFlip()
-        HorizontalFlip()
+class Flipped(Transform):
+    """A mirror for some of the records.
 
     Attributes:
         probability: How likely a record is mirrored.
@@ -34,10 +31,19 @@ class HorizontalFlip(Transform):
     probability: float = 0.5
 
     def __post_init__(self) -> None:
-        check_number("HorizontalFlip.probability", self.probability, 0, 1)
+        check_number(f"{type(self).__name__}.probability", self.probability, 0, 1)
 
     def variables(self) -> Mapping[str, Variable]:
         return {"flip": Bernoulli(self.probability)}
+
+
+@dataclass(frozen=True, slots=True)
+class HorizontalFlip(Flipped):
+    """Mirror left and right.
+
+    >>> HorizontalFlip()
+    HorizontalFlip()
+    """
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         sign = xp.where(drawn.flip, -1.0, 1.0 + extent[1] * 0.0)
@@ -46,24 +52,12 @@ class HorizontalFlip(Transform):
 
 
 @dataclass(frozen=True, slots=True)
-class VerticalFlip(Transform):
+class VerticalFlip(Flipped):
     """Mirror top and bottom.
 
-        >>> VerticalFlip()
-        VerticalFlip()
-
-    Attributes:
-        probability: How likely a record is mirrored.
+    >>> VerticalFlip()
+    VerticalFlip()
     """
-
-    _: KW_ONLY
-    probability: float = 0.5
-
-    def __post_init__(self) -> None:
-        check_number("VerticalFlip.probability", self.probability, 0, 1)
-
-    def variables(self) -> Mapping[str, Variable]:
-        return {"flip": Bernoulli(self.probability)}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         sign = xp.where(drawn.flip, -1.0, 1.0 + extent[0] * 0.0)
@@ -88,11 +82,8 @@ class Moved(Transform):
     antialias: bool = True
 
     def __post_init__(self) -> None:
-        owner = type(self).__name__
-        check_choice(f"{owner}.border", self.border, get_args(Border))
-        check_number(f"{owner}.fill", self.fill, 0, 255)
-        check_choice(f"{owner}.interpolation", self.interpolation, get_args(Sampling))
-        check_bool(f"{owner}.antialias", self.antialias)
+        check_border(self)
+        check_sampling(self, Sampling)
 
     def _warp(self, inverse: Array) -> tuple[Op, ...]:
         return (
@@ -127,6 +118,15 @@ def _zoom(x: Array, y: Array, extent: Extent, xp: Namespace) -> Array:
 
 
 _SLANT = 80  # degrees; the tangent grows without limit towards 90
+# Of what Affine draws, in the order in which it does.
+_LIMITS: Mapping[str, Range] = {
+    "degrees": (-360, 360),
+    "x": (-1, 1),
+    "y": (-1, 1),
+    "shear_x": (-_SLANT, _SLANT),
+    "shear_y": (-_SLANT, _SLANT),
+    "zoom": (0.01, 100),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,25 +259,23 @@ class Affine(Moved):
 
     def __post_init__(self) -> None:
         Moved.__post_init__(self)
-        check_range("Affine.degrees", self.degrees, -360, 360)
-        check_range("Affine.x", self.x, -1, 1)
-        check_range("Affine.y", self.y, -1, 1)
-        check_range("Affine.shear_x", self.shear_x, -_SLANT, _SLANT)
-        check_range("Affine.shear_y", self.shear_y, -_SLANT, _SLANT)
-        check_range("Affine.zoom", self.zoom, 0.01, 100)
+        owner = type(self).__name__
+        for name, (low, high) in _LIMITS.items():
+            check_range(f"{owner}.{name}", getattr(self, name), low, high)
 
     def variables(self) -> Mapping[str, Variable]:
-        names = ("degrees", "x", "y", "shear_x", "shear_y", "zoom")
-        return {name: Uniform(*getattr(self, name)) for name in names}
+        return {name: Uniform(*getattr(self, name)) for name in _LIMITS}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
-        inverse = (
+        return self._warp(self._matrix(drawn, extent, xp))
+
+    def _matrix(self, drawn: Drawn, extent: Extent, xp: Namespace) -> Array:
+        return (
             _zoom(drawn.zoom, drawn.zoom, extent, xp)
             @ _shear(drawn.shear_x, drawn.shear_y, extent, xp)
             @ _rotation(drawn.degrees, extent, xp)
             @ _shift(drawn.x, drawn.y, extent, xp)
         )
-        return self._warp(inverse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,20 +297,29 @@ class Perspective(Moved):
         check_number("Perspective.strength", self.strength, 0, 0.45)
 
     def variables(self) -> Mapping[str, Variable]:
-        return {"corners": Uniform(-self.strength, self.strength, shape=(4, 2))}
+        return {"corners": _corners(self.strength)}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
-        # Corners in the order (0, 0), (1, 0), (1, 1), (0, 1) of the unit square, as (x, y).
-        x = [drawn.corners[:, k, 0] * 0.5 + (0.0, 1.0, 1.0, 0.0)[k] for k in range(4)]
-        y = [drawn.corners[:, k, 1] * 0.5 + (0.0, 0.0, 1.0, 1.0)[k] for k in range(4)]
-        height, width = extent
-        to_unit = affine(1.0 / width, 0.0, 0.0, 0.0, 1.0 / height, 0.0, xp)
-        from_unit = affine(width, 0.0, 0.0, 0.0, height, 0.0, xp)
-        return self._warp(from_unit @ _square_to_quad(x, y, xp) @ to_unit)
+        return self._warp(_seen(drawn.corners, extent, xp))
+
+
+def _corners(strength: float) -> Variable:
+    return Uniform(-strength, strength, shape=(4, 2))
+
+
+def _seen(corners: Array, extent: Extent, xp: Namespace) -> Array:
+    """The matrix of a picture whose corners have moved by (n, 4, 2)."""
+    # Corners in the order (0, 0), (1, 0), (1, 1), (0, 1) of the unit square, as (x, y).
+    x = [corners[:, k, 0] * 0.5 + (0.0, 1.0, 1.0, 0.0)[k] for k in range(4)]
+    y = [corners[:, k, 1] * 0.5 + (0.0, 0.0, 1.0, 1.0)[k] for k in range(4)]
+    height, width = extent
+    to_unit = affine(1.0 / width, 0.0, 0.0, 0.0, 1.0 / height, 0.0, xp)
+    from_unit = affine(width, 0.0, 0.0, 0.0, height, 0.0, xp)
+    return from_unit @ _square_to_quad(x, y, xp) @ to_unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RandomPerspective(Moved):
+class RandomPerspective(Affine):
     """Zoom, shear, rotate and shift, as Affine, and look from the side, as Perspective: all in one warp.
 
         >>> RandomPerspective(degrees=(-20, 20), strength=0.2)
@@ -337,24 +344,14 @@ class RandomPerspective(Moved):
     strength: float = 0.1
 
     def __post_init__(self) -> None:
-        Moved.__post_init__(self)
-        check_range("RandomPerspective.degrees", self.degrees, -360, 360)
-        check_range("RandomPerspective.x", self.x, -1, 1)
-        check_range("RandomPerspective.y", self.y, -1, 1)
-        check_range("RandomPerspective.shear_x", self.shear_x, -_SLANT, _SLANT)
-        check_range("RandomPerspective.shear_y", self.shear_y, -_SLANT, _SLANT)
-        check_range("RandomPerspective.zoom", self.zoom, 0.01, 100)
+        Affine.__post_init__(self)
         check_number("RandomPerspective.strength", self.strength, 0, 0.45)
 
     def variables(self) -> Mapping[str, Variable]:
-        names = ("degrees", "x", "y", "shear_x", "shear_y", "zoom")
-        ranges: dict[str, Variable] = {name: Uniform(*getattr(self, name)) for name in names}
-        return ranges | {"corners": Uniform(-self.strength, self.strength, shape=(4, 2))}
+        return {**Affine.variables(self), "corners": _corners(self.strength)}
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
-        moved: Any = Affine().lower(drawn, extent, xp)[0]
-        seen: Any = Perspective(self.strength).lower(drawn, extent, xp)[0]
-        return self._warp(moved.matrix @ seen.matrix)
+        return self._warp(self._matrix(drawn, extent, xp) @ _seen(drawn.corners, extent, xp))
 
 
 def _square_to_quad(x: list[Array], y: list[Array], xp: Namespace) -> Array:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
 
-from imagefeed.checks import check_bool, check_choice, check_range
+from imagefeed.checks import check_bool, check_range
 from imagefeed.effects import Jpeg, Noise
 from imagefeed.ops import Extent, Op, Warp
 from imagefeed.transforms.base import Drawn, Transform
 from imagefeed.transforms.matrices import affine
+from imagefeed.transforms.sampling import check_sampling
 from imagefeed.transforms.tone import check_int_range
 from imagefeed.types import Namespace, Range, Sampling
 from imagefeed.variables import Integers, LogUniform, Uniform, Variable
@@ -125,8 +125,7 @@ class Downscale(Transform):
 
     def __post_init__(self) -> None:
         check_range("Downscale.factor", self.factor, 0.01, 1)
-        check_choice("Downscale.interpolation", self.interpolation, get_args(Sampling))
-        check_bool("Downscale.antialias", self.antialias)
+        check_sampling(self, Sampling)
 
     def variables(self) -> Mapping[str, Variable]:
         return {"factor": Uniform(*self.factor)}

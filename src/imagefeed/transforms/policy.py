@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple
 
 from imagefeed.checks import check_choice, check_number, fail
 from imagefeed.effects import Histogram
@@ -20,6 +20,7 @@ from imagefeed.transforms.color import MID_GRAY, Saturation, scale_levels
 from imagefeed.transforms.filter import sharpness
 from imagefeed.transforms.geometric import Rotate
 from imagefeed.transforms.matrices import about_center, affine
+from imagefeed.transforms.sampling import check_border
 from imagefeed.transforms.tone import check_int_range, levels, table
 from imagefeed.transforms.turns import whole
 from imagefeed.types import Array, Border, Namespace
@@ -149,9 +150,7 @@ class Policy(Transform):
     fill: float = 128.0
 
     def __post_init__(self) -> None:
-        owner = type(self).__name__
-        check_choice(f"{owner}.border", self.border, get_args(Border))
-        check_number(f"{owner}.fill", self.fill, 0, 255)
+        check_border(self)
 
     def _done(self, one: Operation, most: Strongest, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         return (geometry(one, most, self.border, self.fill, extent, xp), *colors(one, most, xp))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, get_args
+from typing import Any
 
-from imagefeed.checks import check_bool, check_choice, check_number, check_range, check_size, fail
+from imagefeed.checks import check_number, check_range, check_size, fail
 from imagefeed.ops import Extent, Op, Warp
 from imagefeed.transforms.base import Drawn, Transform
 from imagefeed.transforms.matrices import affine
+from imagefeed.transforms.sampling import check_border, check_sampling, moved, resized
 from imagefeed.types import Array, Border, Interpolation, Namespace, Range, Size
 from imagefeed.variables import Bernoulli, Integers, Uniform, Variable
 
@@ -101,21 +102,12 @@ class PadToSize(Transform):
 
     def __post_init__(self) -> None:
         check_size("PadToSize.size", self.size)
-        check_choice("PadToSize.border", self.border, get_args(Border))
-        check_number("PadToSize.fill", self.fill, 0, 255)
+        check_border(self)
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         full = [xp.maximum(n, n * 0.0 + float(least)) for n, least in zip(extent, self.size, strict=True)]
         top, left = (-xp.floor((new - old) * 0.5) for new, old in zip(full, extent, strict=True))
-        return (
-            Warp(
-                matrix=affine(1.0, 0.0, left, 0.0, 1.0, top, xp),
-                size=whole(full[0], full[1], xp),
-                interpolation=None,
-                border=self.border,
-                fill=float(self.fill),
-            ),
-        )
+        return (moved(self, top, left, whole(full[0], full[1], xp), xp),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +130,7 @@ class RandomZoomOut(Transform):
 
     def __post_init__(self) -> None:
         check_range("RandomZoomOut.factor", self.factor, 1, 100)
-        check_choice("RandomZoomOut.border", self.border, get_args(Border))
-        check_number("RandomZoomOut.fill", self.fill, 0, 255)
+        check_border(self)
 
     def variables(self) -> Mapping[str, Variable]:
         return {"factor": Uniform(*self.factor), "y": Uniform(0, 1), "x": Uniform(0, 1)}
@@ -148,36 +139,13 @@ class RandomZoomOut(Transform):
         full = [xp.round(n * drawn.factor) for n in extent]
         places = zip(full, extent, (drawn.y, drawn.x), strict=True)
         top, left = (-xp.floor(share * (new - old + 1.0)) for new, old, share in places)
-        return (
-            Warp(
-                matrix=affine(1.0, 0.0, left, 0.0, 1.0, top, xp),
-                size=whole(full[0], full[1], xp),
-                interpolation=None,
-                border=self.border,
-                fill=float(self.fill),
-            ),
-        )
-
-
-def _check_sampling(transform: RandomScale | _ResizeSide) -> None:
-    owner = type(transform).__name__
-    check_choice(f"{owner}.interpolation", transform.interpolation, get_args(Interpolation))
-    check_bool(f"{owner}.antialias", transform.antialias)
+        return (moved(self, top, left, whole(full[0], full[1], xp), xp),)
 
 
 def _resized(transform: Any, factor: Array, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
     """The op that magnifies by a factor (n,), to the nearest whole size."""
     new = [xp.maximum(xp.round(n * factor), n * 0.0 + factor * 0.0 + 1.0) for n in extent]
-    matrix = affine(extent[1] / new[1], 0.0, 0.0, 0.0, extent[0] / new[0], 0.0, xp)
-    return (
-        Warp(
-            matrix=matrix,
-            size=whole(new[0], new[1], xp),
-            interpolation=transform.interpolation,
-            border=None,
-            antialias=transform.antialias,
-        ),
-    )
+    return (resized(transform, extent[0] / new[0], extent[1] / new[1], whole(new[0], new[1], xp), xp),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +167,7 @@ class RandomScale(Transform):
 
     def __post_init__(self) -> None:
         check_range("RandomScale.factor", self.factor, 0.01, 100)
-        _check_sampling(self)
+        check_sampling(self)
 
     def variables(self) -> Mapping[str, Variable]:
         return {"factor": Uniform(*self.factor)}
@@ -208,31 +176,9 @@ class RandomScale(Transform):
         return _resized(self, drawn.factor, extent, xp)
 
 
-def _check_side(where: str, value: Any) -> None:
-    if type(value) is not int or value < 1:
-        raise fail(where, value, "expected a positive integer, in pixels")
-
-
 @dataclass(frozen=True, slots=True)
-class _ResizeSide(Transform):
-    """Resize such that one side has a given length; which one, a subclass says."""
-
-    size: int
-    _: KW_ONLY
-    interpolation: Interpolation = "bilinear"
-    antialias: bool = True
-
-    def __post_init__(self) -> None:
-        _check_side(f"{type(self).__name__}.size", self.size)
-        _check_sampling(self)
-
-
-@dataclass(frozen=True, slots=True)
-class ResizeLongestSide(_ResizeSide):
-    """Resize such that the longer side has a given length; the ratio of the sides stays.
-
-        >>> ResizeLongestSide(256)
-        ResizeLongestSide(256)
+class SideResized(Transform):
+    """Resize such that one side has a given length; which one, a subclass says.
 
     Attributes:
         size: The length in pixels.
@@ -240,21 +186,35 @@ class ResizeLongestSide(_ResizeSide):
         antialias: Whether to average over all the pixels that fall into one.
     """
 
+    size: int
+    _: KW_ONLY
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = True
+
+    def __post_init__(self) -> None:
+        if type(self.size) is not int or self.size < 1:
+            raise fail(f"{type(self).__name__}.size", self.size, "expected a positive integer, in pixels")
+        check_sampling(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ResizeLongestSide(SideResized):
+    """Resize such that the longer side has a given length; the ratio of the sides stays.
+
+    >>> ResizeLongestSide(256)
+    ResizeLongestSide(256)
+    """
+
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
         return _resized(self, self.size / xp.maximum(*xp.broadcast_arrays(*extent)), extent, xp)
 
 
 @dataclass(frozen=True, slots=True)
-class ResizeShortestSide(_ResizeSide):
+class ResizeShortestSide(SideResized):
     """Resize such that the shorter side has a given length; the ratio of the sides stays.
 
-        >>> ResizeShortestSide(256)
-        ResizeShortestSide(256)
-
-    Attributes:
-        size: The length in pixels.
-        interpolation: The kernel; Pillow's of the same name.
-        antialias: Whether to average over all the pixels that fall into one.
+    >>> ResizeShortestSide(256)
+    ResizeShortestSide(256)
     """
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
