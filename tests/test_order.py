@@ -1,14 +1,17 @@
 """The order of an epoch."""
 
 import itertools
+import pickle
 import time
+from dataclasses import fields
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from imagefeed import HorizontalFlip, Loader, Pipeline, arrays
-from imagefeed.order import Order, shuffled
+from imagefeed import DecodeError, HorizontalFlip, Loader, Pipeline, arrays
+from imagefeed.group import Batch
+from imagefeed.order import Order, Portion, shuffled
 
 
 def order(count: int, seed: int = 0, epoch: int = 0) -> list[int]:
@@ -140,3 +143,28 @@ def test_a_loader_gives_some_batches_of_an_epoch(isolate: bool) -> None:
     whole = [batch.images.tolist() for batch in loader.batches(2)]
     assert [batch.images.tolist() for batch in loader.batches(2, start=3, stop=6)] == whole[3:6]
     assert list(loader.batches(2, start=3, stop=3)) == []
+
+
+def test_batches_and_portions_travel_whole() -> None:
+    """What they hold stands in the order of their fields, wherever they come from."""
+    portion = Portion(np.arange(3), np.arange(3) + 7, 1, 5)
+    bad = (DecodeError("a.jpg", "cut"),)
+    batch = Batch(
+        np.ones((2, 4, 4, 3)), np.arange(2), np.arange(2) + 1, np.arange(2) + 8, 1, bad, np.array([2]), portion
+    )
+    for one in (portion, batch):
+        come = pickle.loads(pickle.dumps(one, protocol=5))
+        assert {f.name: str(getattr(come, f.name)) for f in fields(come)} == {
+            f.name: str(getattr(one, f.name)) for f in fields(one)
+        }
+
+
+@pytest.mark.skipif("sys.platform == 'win32'")
+def test_targets_from_another_process_can_be_written_to() -> None:
+    images = np.zeros((6, 4, 4, 3), np.uint8)
+    loader = Loader(arrays(images, np.arange(6)), Pipeline([]), batch_size=3, isolate=True, shuffle=False)
+    for made, labels in loader:
+        labels += 1
+        made += 1
+        assert labels.max() <= 6
+        assert (made == 1).all()

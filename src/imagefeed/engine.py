@@ -334,21 +334,21 @@ class Engine:
                 if kind == PLAN_FAULT and row not in errors:
                     raise PlanError(f"{self._name(group, row)}: {message}")
                 errors.setdefault(row, DecodeError(group.following.name(part, row, self._name(group, row)), message))
-        portion, count = rendering.portion, len(rows)
-        made = rendering.made
-        good = np.arange(count)
-        padding = portion.padding
+        portion, made, padding = rendering.portion, rendering.made, rendering.portion.padding
+        indices, keys, lost = portion.records, portion.keys, np.empty(0, np.int64)
+        good = np.arange(rows.start, rows.stop)
         if errors:
-            good = np.array([row - rows.start for row in rows if row not in errors], np.int64)
-            made = [(name, array[good]) for name, array in made]
-            padding = int((good >= count - padding).sum())
+            lost = np.array(sorted(errors), np.int64) - rows.start
+            kept = np.delete(np.arange(len(rows)), lost)
+            made = [(name, array[kept]) for name, array in made]
+            indices, keys, good = indices[kept], keys[kept], good[kept]
+            padding = int((kept >= len(rows) - padding).sum())
         (_, images), *followed = made
-        targets = group.following.batch(good + rows.start, dict(followed))
+        targets = group.following.batch(good, dict(followed))
         if len(images) and self.of_batches.steps:
             images, targets = self._call_on_batch(group.epoch, portion.number, images, targets)
         bad = tuple(errors[row] for row in sorted(errors))
-        lost = np.array(sorted(errors), np.int64) - rows.start
-        return Batch(images, targets, portion.records[good], portion.keys[good], padding, bad, lost, portion)
+        return Batch(images, targets, indices, keys, padding, bad, lost, portion)
 
     @property
     def batches_at_once(self) -> int:

@@ -140,6 +140,11 @@ class Batch:
     lost: Ints
     portion: Portion
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As of a Portion.
+        of_each = self.images, self.targets, self.indices, self.keys
+        return Batch, (*of_each, self.padding, self.bad, self.lost, self.portion)
+
 
 def in_memory(pictures: dict[int, NDArray[Any]], blank: Sequence[int]) -> _native.Records:
     """Records of pictures in memory; those of the rows `blank` are black and like the first."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import select
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from imagefeed.order import Portion
 from imagefeed.processes import Worker, sendable
 from imagefeed.report import Report
 from imagefeed.slots import SlotReader, SlotWriter
+from imagefeed.waiting import PATIENCE
 
 
 class Served(Protocol):
@@ -42,6 +44,8 @@ class Isolated:
         self._worker = Worker("the loader's process", _serve, released, os.getpid(), loader)
         released.close()
         self._reader = SlotReader(self._worker.connection, self._released)
+        self._coming = select.poll()  # the connection's own poll() makes one anew for every call
+        self._coming.register(self._worker.connection.fileno(), select.POLLIN)
         self._numbers = itertools.count()
         self._asked = itertools.count()
         self._answered = itertools.count()
@@ -101,7 +105,7 @@ class Isolated:
         """Whether what was asked for could be done, and what came of it: a result, or an exception."""
         with self._lock, self._told():
             while number not in self._answers:
-                while not self._worker.connection.poll(0.05):  # in steps, so that Ctrl-C is heard
+                while not self._coming.poll(PATIENCE):  # in steps, so that Ctrl-C is heard
                     continue
                 self._answers[next(self._answered)] = self._reader.receive()
             return self._answers.pop(number)

@@ -26,7 +26,7 @@ Bytes: TypeAlias = NDArray[np.uint8]
 Place: TypeAlias = tuple[int, int, int]
 """Slot, offset, length."""
 
-# Arrays that lie in no slot and are smaller travel in the message.
+# Arrays that are smaller travel in the message.
 _SMALL = 1 << 16
 _PAGE = 4096
 _NUMBER = struct.Struct("<I")
@@ -64,11 +64,19 @@ class SlotWriter:
 
     def send(self, value: Any) -> None:
         """Send a value, whose arrays lie in slots or are small, or are copied into a slot."""
-        buffers: list[pickle.PickleBuffer] = []
-        data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-        places = [self._place(np.frombuffer(buffer.raw(), np.uint8)) for buffer in buffers]
+        places: list[Place] = []
+
+        def travels(buffer: pickle.PickleBuffer) -> bool:
+            """Whether an array is sent as it is, and not where it lies."""
+            raw = buffer.raw()
+            if raw.nbytes < _SMALL:
+                return True
+            places.append(self._place(np.frombuffer(raw, np.uint8)))
+            return False
+
+        data = pickle.dumps(value, protocol=5, buffer_callback=travels)
         with self._lock:
-            self._held.update(place[0] for place in places if not isinstance(place, bytes))
+            self._held.update(slot for slot, _, _ in places)
             new = list(self._files)
             self._connection.send((data, places, [(slot, len(self._slots[slot])) for slot in new]))
             for slot in new:
@@ -76,13 +84,11 @@ class SlotWriter:
                 send_handle(self._connection, file, self._reader)
                 os.close(file)
 
-    def _place(self, array: Bytes) -> Place | bytes:
+    def _place(self, array: Bytes) -> Place:
         address = _address(array)
         for slot, start in enumerate(self._starts):
             if start <= address < start + len(self._slots[slot]):
                 return slot, address - start, len(array)
-        if len(array) <= _SMALL:
-            return array.tobytes()
         copy = self.take(len(array))
         copy[:] = array
         return self._place(copy)
@@ -133,7 +139,7 @@ class SlotReader:
             file = recv_handle(self._connection)
             self._slots[slot] = mmap.mmap(file, size)
             os.close(file)
-        return pickle.loads(data, buffers=[one if isinstance(one, bytes) else self._seen(one) for one in places])
+        return pickle.loads(data, buffers=map(self._seen, places))
 
     def _seen(self, place: Place) -> memoryview:
         slot, offset, length = place
