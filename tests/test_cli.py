@@ -1,10 +1,12 @@
 """The command line: what it prints, what it leaves, how it ends."""
 
+import importlib
 import importlib.util
 import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -227,15 +229,31 @@ def test_tiles_of_a_photograph_do_not_overlap(tmp_path: Path) -> None:
         assert np.abs(found - expected).mean() < 6  # both went through JPEG, in other blocks
 
 
+@pytest.fixture
+def quick_compiler() -> Iterator[None]:
+    """XLA compiles as soon as it can, where it is what Keras runs on: the model is to be trained, not to be quick."""
+    if load_keras().backend.backend() != "jax":
+        yield
+        return
+    config = importlib.import_module("jax").config
+    config.update("jax_disable_most_optimizations", True)
+    yield
+    config.update("jax_disable_most_optimizations", False)
+
+
 @needs_keras
-def test_demo_from_photographs_to_a_prediction(tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:Please import:DeprecationWarning")  # Keras's own, of SciPy
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")  # Keras saves
+@pytest.mark.usefixtures("quick_compiler")
+def test_demo_from_photographs_to_a_prediction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["imagefeed.cli.demo"], "race", partial(race, seconds=0.05))
     for k in range(12):
         save(tmp_path / "photos" / "red" / f"{k}.jpg", (60, 80), (200 + 4 * k, 3 * k, 0))
         save(tmp_path / "photos" / "blue" / f"{k}.jpg", (80, 60), (0, 3 * k, 200 + 4 * k))
     (tmp_path / "photos" / "red" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
     output = tmp_path / "out"
-    result = command("demo", tmp_path / "photos", "-o", output, "--size", 32, "--epochs", 3, "--batch-size", 8)
-    assert result.returncode == 0, result.stderr
+    result = run("demo", tmp_path / "photos", "-o", output, "--size", 32, "--epochs", 2, "--batch-size", 8)
+    assert result.exit_code == 0, result.output
     for words in ("left out red/broken.jpg", "no figure: it stopped", "validation accuracy", "95 % interval"):
         assert words in result.stdout
     figures = json.loads((output / "figures.json").read_text(encoding="utf-8"))
@@ -245,7 +263,7 @@ def test_demo_from_photographs_to_a_prediction(tmp_path: Path) -> None:
     assert (output / "contact-sheet.png").stat().st_size > 1000
     assert len(figures["predictions"]) == 4
     prediction = figures["predictions"][0]
-    pipeline = eval(figures["pipeline"], vars(feed))
+    pipeline = eval(figures["pipeline"], {name: getattr(feed, name) for name in feed.__all__})
     keras = load_keras()
     pixels = feed.render(Path(prediction["file"]).read_bytes(), pipeline)
     scores = keras.models.load_model(output / "model.keras").predict(pixels, verbose=0)[0]

@@ -79,4 +79,4 @@ def test_ray_train(project, photos) -> None:
     counts = dict(re.findall(r"worker (\d): (\d+) pictures", printed))
     assert sorted(counts) == ["0", "1"]
     assert sum(map(int, counts.values())) == 48
-    assert printed.rstrip().splitlines()[-1] == "None"
+    assert "None" in printed.splitlines()  # no error; what a worker printed may come after it

@@ -54,7 +54,8 @@ def source_html(source: Source) -> str:
 
 def loader_html(loader: Loader) -> str:
     """What it gives, and where its time went."""
-    report = f'<pre style="white-space: pre-wrap; font-family: monospace">{escape(str(loader.report()))}</pre>'
+    style = "white-space: pre-wrap; word-break: normal; font-family: monospace"  # Jupyter's own breaks words
+    report = f'<pre style="{style}">{escape(str(loader.report()))}</pre>'
     return f"<p>{escape(repr(loader))}</p>{report}"
 
 
