@@ -54,11 +54,15 @@ def test_each_picture_of_a_batch_has_draws_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "how"),
-    [("sequential", {"run_eagerly": True}), ("attached", {"jit_compile": False}), ("attached", {"jit_compile": True})],
+    ("kind", "how", "again"),
+    [
+        ("sequential", {"run_eagerly": True}, "train_on_batch"),
+        ("attached", {"jit_compile": False}, "train_on_batch"),
+        ("attached", {"jit_compile": True}, "fit"),  # which has compiled the step already
+    ],
     ids=str,
 )
-def test_a_model_sees_other_draws_at_every_step_of_training_and_none_at_prediction(bare, kind, how) -> None:
+def test_a_model_sees_other_draws_at_every_step_of_training_and_none_at_prediction(bare, kind, how, again) -> None:
     """On one batch again and again, nothing is learned; so only the draws can change the loss."""
     if how.get("jit_compile") and keras.backend.backend() == "torch":
         pytest.skip("torch.compile takes minutes for a training step; test_inmodel_torch.py compiles the module")
@@ -68,8 +72,12 @@ def test_a_model_sees_other_draws_at_every_step_of_training_and_none_at_predicti
         model = keras.Sequential([keras.Input((30, 26, 3), dtype="uint8"), PIPELINE.to_keras(), bare])
     model.compile(keras.optimizers.SGD(0.0), "mae", **how)
     labels = np.zeros((4, 2), np.float32)
-    losses = model.fit(IMAGES, labels, epochs=3, batch_size=4, shuffle=False, verbose=0).history["loss"]
-    losses += [float(model.train_on_batch(IMAGES, labels)) for _ in range(2)]
+    fit = {"batch_size": 4, "shuffle": False, "verbose": 0}
+    losses = model.fit(IMAGES, labels, epochs=3, **fit).history["loss"]
+    if again == "fit":
+        losses += model.fit(IMAGES, labels, epochs=2, **fit).history["loss"]
+    else:
+        losses += [float(model.train_on_batch(IMAGES, labels)) for _ in range(2)]
     assert len({round(loss, 4) for loss in losses}) == 5, losses
     assert model.evaluate(IMAGES, labels, verbose=0) == model.evaluate(IMAGES, labels, verbose=0)
     first, second = (model.predict(IMAGES, verbose=0) for _ in range(2))

@@ -1,34 +1,39 @@
-"""How far a backend is from the loader: run by test_inmodel_backends.py in a process of its own for each.
+"""How far backends are from the loader: test_inmodel_backends.py runs it in a process of its own for each framework.
 
-    python tests/inmodel_worker.py BACKEND OUT.json [quick]
+    KERAS_BACKEND=torch IMAGEFEED_PARITY_OF=torch,keras-torch pytest tests/inmodel_parity.py
 
-BACKEND is numpy, torch, jax, onnx, or keras-tensorflow, keras-jax, keras-torch. The drawn values are the loader's: a
-framework's generator is replaced by one that gives them. OUT gets, for each case, the largest and
-the mean difference in levels, or in words why the backend does not do it. Where it is to be quick, random ops are
-sampled: JAX compiles each for a second or two.
+A backend is numpy, torch, jax, onnx, or keras-tensorflow, keras-jax, keras-torch. The drawn values are the loader's: a
+framework's generator is replaced by one that gives them. Where IMAGEFEED_PARITY names a folder, it gets BACKEND.json:
+the largest and the mean difference in levels of each case, or in words why the backend does not do it. Otherwise random
+ops are only sampled for JAX, which compiles each for a second or two.
 """
 
 import doctest
+import importlib
 import json
 import os
-import sys
-import tempfile
 from pathlib import Path
 
-BACKEND, OUT, *REST = sys.argv[1:] if len(sys.argv) > 2 else ("", "")
-os.environ["KERAS_BACKEND"] = BACKEND.removeprefix("keras-") if BACKEND.startswith("keras-") else "jax"
-os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu"}
-os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # what is compiled here runs once
+import numpy as np
+import pytest
 
-import numpy as np  # noqa: E402 - after the environment
+import imagefeed as feed
+from imagefeed import _native, rng
+from imagefeed.errors import PlanError, SpecError
+from imagefeed.inmodel import InModel
+from imagefeed.plan import plan
+from imagefeed.presets import PRESETS
+from imagefeed.program import program
 
-import imagefeed as feed  # noqa: E402
-from imagefeed import _native, rng  # noqa: E402
-from imagefeed.errors import PlanError, SpecError  # noqa: E402
-from imagefeed.inmodel import InModel  # noqa: E402
-from imagefeed.plan import plan  # noqa: E402
-from imagefeed.presets import PRESETS  # noqa: E402
-from imagefeed.program import program  # noqa: E402
+# TensorFlow's and torch's variables, as Keras hands them to NumPy.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword")
+
+BACKENDS = os.environ["IMAGEFEED_PARITY_OF"].split(",")
+WRITES = os.environ.get("IMAGEFEED_PARITY")
+# In levels. What holds a whole level in between may round one the other way.
+EXACT, RANDOM, RANDOM_MEAN = 0.02, 1.0, 0.05
+EXACT_CASES = ("preset ", "Resize, ", "Resize(", "CenterCrop(", "Normalize", "Rescale(", "Whiten, ", "Rotate", "all of")
+REFUSED = ("no model can do this", "in a model a batch has one size", "deterministic pipelines only")
 
 SIZE, COUNT = (40, 52), 3
 
@@ -39,12 +44,6 @@ AROUND = {
     "RandomScale": lambda step: [step, feed.CenterCrop((40, 50))],
     "RandomZoomOut": lambda step: [step, feed.CenterCrop((40, 50), border="constant", fill=step.fill)],
 }
-
-# Numbers that a float32 holds exactly, so that all backends draw the same values.
-_exact = rng.uniform
-rng.uniform = lambda *arguments: np.floor(_exact(*arguments) * 2**23) / 2**23
-# Only the random form is measured, also of what has no other.
-feed.Pipeline.deterministic = lambda self: self
 
 
 def cases() -> dict[str, feed.Pipeline]:
@@ -131,47 +130,45 @@ def loader(pipeline: feed.Pipeline, images: np.ndarray) -> np.ndarray:
     return out
 
 
-def backend() -> object:
-    """`run(pipeline, images, numbers)` for the backend that was asked for, by way of what a user calls."""
-    if BACKEND == "numpy":
+def runner(backend: str, patch: pytest.MonkeyPatch, folder: Path):
+    """`run(pipeline, images, numbers)` for a backend, by way of what a user calls."""
+    if backend == "numpy":
         return lambda pipeline, images, numbers: InModel(pipeline)(images, numbers, np)
-    if BACKEND == "onnx":
-        return run_onnx
-    if BACKEND == "torch":
-        import torch
+    if backend == "onnx":
+        return lambda pipeline, images, numbers: run_onnx(pipeline, images, numbers, folder / "one.onnx")
+    if backend == "torch":
+        torch = importlib.import_module("torch")
 
         def run_torch(pipeline: feed.Pipeline, images: np.ndarray, numbers: np.ndarray | None) -> np.ndarray:
-            torch.rand = lambda *shape, **options: torch.from_numpy(numbers)
+            patch.setattr(torch, "rand", lambda *shape, **options: torch.from_numpy(numbers))
             return pipeline.to_torch(layout="nhwc").train()(torch.from_numpy(images)).numpy()
 
         return run_torch
-    if BACKEND == "jax":
-        import jax
+    if backend == "jax":
+        jax = importlib.import_module("jax")
 
         def run_jax(pipeline: feed.Pipeline, images: np.ndarray, numbers: np.ndarray | None) -> np.ndarray:
-            jax.random.uniform = lambda *arguments, dtype: jax.numpy.asarray(numbers, dtype)
+            patch.setattr(jax.random, "uniform", lambda *arguments, dtype: jax.numpy.asarray(numbers, dtype))
             return pipeline.to_jax()(images, jax.random.key(0) if pipeline.is_random else None)
 
         return run_jax
-    import keras
+    keras = importlib.import_module("keras")
+    assert backend == f"keras-{keras.backend.backend()}"
 
     def run_keras(pipeline: feed.Pipeline, images: np.ndarray, numbers: np.ndarray | None) -> np.ndarray:
-        keras.random.uniform = lambda *arguments, dtype, **options: keras.ops.convert_to_tensor(numbers, dtype)
+        given = lambda *arguments, dtype, **options: keras.ops.convert_to_tensor(numbers, dtype)  # noqa: E731
+        patch.setattr(keras.random, "uniform", given)
         return keras.ops.convert_to_numpy(pipeline.to_keras()(images, training=True))
 
     return run_keras
 
 
-def run_onnx(pipeline: feed.Pipeline, images: np.ndarray, numbers: np.ndarray | None) -> np.ndarray:
+def run_onnx(pipeline: feed.Pipeline, images: np.ndarray, numbers: np.ndarray | None, file: Path) -> np.ndarray:
     """By ONNX Runtime, with pictures of any size in the graph."""
-    import onnxruntime
-
     if numbers is not None:
         raise PlanError("deterministic pipelines only")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "one.onnx"
-        pipeline.to_onnx(path)
-        return onnxruntime.InferenceSession(path).run(None, {"pictures": images})[0]
+    pipeline.to_onnx(file)
+    return importlib.import_module("onnxruntime").InferenceSession(file).run(None, {"pictures": images})[0]
 
 
 def difference(pipeline: feed.Pipeline, images: np.ndarray, run) -> list[float] | str:
@@ -191,14 +188,40 @@ def difference(pipeline: feed.Pipeline, images: np.ndarray, run) -> list[float] 
     return [float(off.max()), float(off.mean())]
 
 
-if __name__ == "__main__":
-    run, images = backend(), pictures()
+@pytest.fixture
+def measured(request, monkeypatch, tmp_path) -> dict[str, list[float] | str]:
+    """Of each case, what the backend of the test is off by."""
+    # Numbers that a float32 holds exactly, so that all backends draw the same values.
+    exact = rng.uniform
+    monkeypatch.setattr(rng, "uniform", lambda *arguments: np.floor(exact(*arguments) * 2**23) / 2**23)
+    # Only the random form is measured, also of what has no other.
+    monkeypatch.setattr(feed.Pipeline, "deterministic", lambda self: self)
+    backend: str = request.getfixturevalue("backend")
+    run, images = runner(backend, monkeypatch, tmp_path), pictures()
     known: dict[feed.Pipeline, list[float] | str] = {}  # most presets are the same few lines
     found = {}
     for name, one in cases().items():
-        if REST == ["quick"] and not is_quick(name, one):
+        if not WRITES and "jax" in backend and not is_quick(name, one):
             continue
         if one not in known:
             known[one] = difference(one, images, run)
         found[name] = known[one]
-    Path(OUT).write_text(json.dumps(found))
+    if WRITES:
+        (Path(WRITES) / f"{backend}.json").write_text(json.dumps(found), "utf-8")
+    return found
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_model_gives_what_the_loader_gives(backend: str, measured) -> None:
+    assert len(measured) > 60
+    for name, difference in measured.items():
+        if isinstance(difference, str):
+            reasons = (*REFUSED, "has no form in") if backend == "onnx" else REFUSED
+            assert any(reason in difference for reason in reasons), f"{name}: {difference}"
+            continue
+        largest, mean = difference
+        if name.startswith(EXACT_CASES):
+            assert largest <= EXACT, name
+        else:
+            assert largest <= RANDOM + EXACT, name
+            assert mean <= RANDOM_MEAN, name
