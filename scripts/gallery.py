@@ -36,6 +36,7 @@ TITLES = {
     "mixing": "Mixing",
     "policy": "Policies",
     "compose": "Composition",
+    "apply": "Functions of your own",
 }
 
 
@@ -65,6 +66,12 @@ def others() -> list[np.ndarray]:
     return [np.asarray(Image.fromarray(one).resize((300, 200), Image.Resampling.LANCZOS)) for one in pictures]
 
 
+def shadow(image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Darken the left side, as much as is drawn."""
+    dark = np.linspace(1, 0, image.shape[1])[:, None] * generator.random()
+    return (image * (1 - dark)).astype(np.uint8)
+
+
 def mixes(cls: type[Transform]) -> list[Transform]:
     """A transform of a class that takes other records."""
     if not issubclass(cls, Mixing) or inspect.isabstract(cls):
@@ -88,6 +95,8 @@ def mixed(transform: Transform, photo: np.ndarray) -> list[np.ndarray]:
 
 def shown(cls: type[Transform]) -> list[Transform]:
     """The transforms of a class that a picture can show."""
+    if cls is feed.Apply:
+        return [feed.Apply(shadow, random=True)]
     return [one for one in examples(cls) if one.role == "pixels"] or mixes(cls)
 
 
@@ -166,6 +175,8 @@ def main() -> None:
                 strip(photo, drawn(transform, photo)).save(folder / f"{cls.__name__}.jpg", quality=82)
             summary = (inspect.getdoc(cls) or "").split("\n\n")[0].replace("\n", " ")
             lines += ["", f"### {cls.__name__}", "", summary, "", f"`{transform!r}`"]
+            if isinstance(transform, feed.Apply):
+                lines += ["", "```python", "import numpy as np", "", inspect.getsource(shadow).rstrip(), "```"]
             lines += ["", f"Lowers to: {ops(transform)}.", "", f"![{cls.__name__}](images/gallery/{cls.__name__}.jpg)"]
     (DOCS / "gallery.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
