@@ -50,7 +50,7 @@ every_of_pixels = pytest.mark.parametrize("transform", PIXELS, ids=repr)
 TOLERANCE = 0.02
 # Where a value in between is a whole level, it may be rounded the other way: a level away then, and more only rarely.
 RARE = 0.03
-# A table is made from how often a picture has each level, so that one of them may move what many pixels are, by a level.
+# A table follows from how often a picture has each level: one of them may move what many pixels are, by a level.
 SOME = 0.25
 
 
