@@ -59,7 +59,6 @@ struct Chunk {
     std::uint32_t name = 0;
     const std::uint8_t* data = nullptr;
     std::size_t size = 0;
-
 };
 
 // One chunk after another, none of which goes beyond the end of the file.
@@ -236,9 +235,11 @@ struct Rows {
         return taken;
     }
 
-    // Whether the checksum is that of what was taken, after the last byte; data that nobody wants are not looked at.
+    // Whether the checksum is that of what was taken, after the last byte; data that nobody wants are not looked at. Where
+    // there are none yet, nothing was written beyond `end`, and as much as one look may write fits behind it.
     bool is_whole() {
         std::uint32_t stated = 0;
+        if (out > next) return true;
         if (!inflater.is_done() && !inflater.run(begin, out, out + 1)) return false;
         return out > next || (inflater.stated_checksum(stated) && stated == sum);
     }
@@ -253,7 +254,6 @@ struct Rows {
 };
 
 Status damaged(const char* what) { return Status::fail(Fault::decode, std::string("broken PNG data: ") + what); }
-
 
 // What decoding needs of a file's chunks.
 struct Parts {

@@ -273,6 +273,18 @@ def test_rows_below_the_region_are_not_looked_at(rng) -> None:
         _native.decode_png(data, "rgb", (3, 4, 300, 30))
 
 
+@pytest.mark.parametrize("short", [1, 100, 250])
+def test_more_data_than_the_picture_has_are_not_written(short) -> None:
+    """The memory for inflated data is full with the last row, which a match goes beyond, and more matches follow."""
+    size = (128, 1023)  # with its filters 128 KiB, which is the memory's size
+    rows = bytes(128 << 10)
+    head = zlib.compressobj(0, zlib.DEFLATED, -15)
+    stored = head.compress(bytes(258 * 4 - short)) + head.flush(zlib.Z_FULL_FLUSH)
+    tail = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = b"\x78\x9c" + stored + tail.compress(bytes(200 << 10)) + tail.flush() + bytes(4)
+    assert np.array_equal(feed.read(png(size, (0, 8), rows, packed=packed)), np.zeros((*size, 3), np.uint8))
+
+
 def test_a_bomb_is_refused_before_anything_is_decoded() -> None:
     data = png((20000, 20000), (0, 8), b"", packed=zlib.compress(bytes(1 << 16)))
     with pytest.raises(DecodeError, match="20000x20000 is 400000000 pixels, over the limit"):
