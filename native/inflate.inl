@@ -31,6 +31,8 @@ InflateStop inflate_codes(InflateState& s) {
     std::uint64_t bits = s.bits;
     std::uint32_t count = s.count;
     InflateStop stop = InflateStop::full;
+    // As in Inflater, on what is held in registers; a function that both call would be compiled for one processor only, and
+    // was 14 % slower.
     const auto fill = [&] {
         std::uint64_t ahead = 0;
         for (int k = 0; k < 8; ++k) ahead |= std::uint64_t{in[k]} << (8 * k);
