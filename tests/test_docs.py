@@ -150,16 +150,29 @@ def test_the_code_of_a_page_runs(
         assert len(names["model"].history.history["val_loss"]) == 1
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if code_of_others(page)])
-def test_the_code_of_another_library_runs(page: str, workplace: Path) -> None:
-    for code in code_of_others(page):
-        for name in re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE):
-            if importlib.util.find_spec(name) is None:
-                pytest.skip(f"{name} is not installed")
-        environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "NO_ALBUMENTATIONS_UPDATE": "1"}
-        command = [sys.executable, "-c", code]
-        ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, env=environment)
-        assert ran.returncode == 0, ran.stderr[-2000:]
+def libraries(page: str) -> set[str]:
+    """What the code of another library imports."""
+    return set(re.findall(r"^(?:import|from) (\w+)", "\n".join(code_of_others(page)), re.MULTILINE))
+
+
+def together() -> list[list[str]]:
+    """Pages with code of other libraries: those that wait for TensorFlow are run in one process, one after another."""
+    pages = [page for page in PAGES if code_of_others(page)]
+    slow = [page for page in pages if libraries(page) & {"keras", "tensorflow"}]
+    return [slow, *([page] for page in pages if page not in slow)]
+
+
+@pytest.mark.parametrize("pages", together(), ids=" ".join)
+def test_the_code_of_another_library_runs(pages: list[str], workplace: Path) -> None:
+    missing = {name for page in pages for name in libraries(page) if importlib.util.find_spec(name) is None}
+    if missing:
+        pytest.skip(f"{', '.join(sorted(missing))} is not installed")
+    programs = [(page, code) for page in pages for code in code_of_others(page)]
+    run_all = "import json, sys\nfor page, code in json.load(sys.stdin):\n    exec(compile(code, page, 'exec'), {})"
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "NO_ALBUMENTATIONS_UPDATE": "1"}
+    pipes: dict[str, Any] = {"capture_output": True, "text": True, "input": json.dumps(programs)}
+    ran = subprocess.run([sys.executable, "-c", run_all], **pipes, timeout=400, check=False, env=environment)
+    assert ran.returncode == 0, ran.stderr[-2000:]
 
 
 def a_small_cifar() -> Any:
