@@ -84,6 +84,15 @@ def test_boxes_are_where_the_steps_before_put_them() -> None:
     assert all((batch.targets["boxes"]["count"] > 0).any() for batch in drawn(*mixed, epochs=5))
 
 
+def test_a_box_of_which_too_little_is_left_is_not_kept() -> None:
+    """A crop leaves a twentieth of the second box, at its own left edge, and what keeps boxes may leave that."""
+    boxes = feed.Boxes([[[36, 26, 44, 34], [0, 0, 22, 22]]], min_visible=0.5)
+    steps = feed.Pipeline([feed.CenterCrop((40, 40)), STEP])
+    made = feed.Loader(feed.arrays(grid()[None], boxes), steps, dtype="float32", seed=1)
+    lefts = [parts_of(next(made.batches(epoch)).images[0, 8:-8, 8:-8])[0] for epoch in range(40)]
+    assert np.std(lefts) > 3
+
+
 def test_no_more_is_decoded_than_is_needed() -> None:
     words = loader([STEP]).explain(3)
     first = int(words.split("read rows ")[1].split()[0])

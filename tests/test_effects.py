@@ -132,6 +132,17 @@ def test_hues_are_opencvs() -> None:
         same(done(feed.Hue(degrees=(degrees, degrees)), image, "float32"), theirs, 0.01)
 
 
+def test_nodes_move_by_parts_of_a_cell() -> None:
+    """Cells of a picture of 90x40 are 30 wide and 20 high; those on the edges of a GridDistortion stay."""
+    inner = np.zeros((3, 4, 1))
+    inner[1:-1, 1:-1] = 1
+    for step, kept in ((feed.ElasticTransform(0.3, grid=(2, 3)), 1), (feed.GridDistortion(0.3, grid=(2, 3)), inner)):
+        result = planned(step, photo(40, 90))
+        op = result.passes[0].ops[0]
+        assert isinstance(op, Remap)
+        np.testing.assert_allclose(op.field[0], result.drawn[0].shift[0] * (30, 20) * kept, rtol=1e-6)
+
+
 def test_remapping_is_opencvs() -> None:
     cv2 = pytest.importorskip("cv2")
     image = photo()
