@@ -13,7 +13,7 @@ def test_the_example_runs_to_its_end(data, project, tmp_path) -> None:
     for name in ("keras", "h5py", "matplotlib"):
         pytest.importorskip(name)
     photographs, weights = data("cats_dogs"), data("weights") / "squeezenet_v1.1_imagenet.h5"
-    few = ["--train", "20", "--test", "20", "--epochs", "1", "--out", tmp_path]
+    few = ["--train", "8", "--test", "8", "--epochs", "1", "--out", tmp_path]
     command = [sys.executable, project / "examples" / "transfer_learning.py", photographs, weights, *few]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
