@@ -150,7 +150,7 @@ def test_names_that_are_not_text_are_names(tmp_path) -> None:
         ([], "holds no records"),
     ],
 )
-def test_archives_that_are_not_right_say_why(tmp_path, members, message) -> None:
+def test_hostile_and_wrong_archives_say_why(tmp_path, members, message) -> None:
     with pytest.raises(SourceError, match=message):
         feed.shards(tar_of(tmp_path / "a.tar", members))
 

@@ -327,7 +327,7 @@ JSON = st.recursive(
 
 @settings(max_examples=250, deadline=None)
 @given(value=JSON)
-def test_any_json_is_a_pipeline_or_a_spec_error(value) -> None:
+def test_any_hostile_json_is_a_pipeline_or_a_spec_error(value) -> None:
     tensors = {"a": np.zeros((2, 2))}
     for whole in (value, {"type": "Pipeline", "steps": value}, {"type": "Pipeline", "steps": [value]}):
         try:
@@ -339,7 +339,7 @@ def test_any_json_is_a_pipeline_or_a_spec_error(value) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_a_damaged_file_is_a_pipeline_or_a_spec_error(data, tmp_path_factory) -> None:
+def test_a_damaged_or_hostile_file_is_a_pipeline_or_a_spec_error(data, tmp_path_factory) -> None:
     folder = tmp_path_factory.getbasetemp()
     PIPELINE.save(folder / "whole.safetensors")
     content = bytearray((folder / "whole.safetensors").read_bytes())
@@ -398,7 +398,7 @@ def test_a_pipe_is_not_waited_for(tmp_path) -> None:
         Statistics.load(tmp_path / "pipe.safetensors")
 
 
-def test_loading_opens_nothing_and_imports_nothing(tmp_path) -> None:
+def test_a_hostile_file_opens_nothing_and_imports_nothing(tmp_path) -> None:
     """The interpreter's own record of what a hostile file made it do: opening that file, and nothing else."""
     hostile = [
         {"type": "os.system", "command": "touch /tmp/x"},

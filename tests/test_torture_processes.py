@@ -95,9 +95,6 @@ def test_promise_mainkill(data) -> None:
         before = set(os.listdir("/dev/shm"))
         process = start(
             """
-            def stubborn(image):
-                while True:  # holds on, whatever comes
-                    pass
             if __name__ == "__main__":
                 loader = feed.Loader(source, pipeline, batch_size=8, isolate=True, repeat=True)
                 for number, _ in enumerate(loader):
