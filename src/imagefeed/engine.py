@@ -7,9 +7,9 @@ into the slots of a batch. Python never touches a pixel, and holds the GIL for l
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from imagefeed import _native
 from imagefeed.budget import Budget
 from imagefeed.cache import HEADER, Bytes, Cache
-from imagefeed.decode import Color, is_native, png_form
 from imagefeed.errors import DecodeError, PlanError
-from imagefeed.follow import Companion, Following, batch_form, companion_program
+from imagefeed.follow import batch_form, companion_program
 from imagefeed.group import Batch, Final, FinalPart, Group, Rendering
 from imagefeed.memory import available_cores
 from imagefeed.meter import Meter
@@ -28,19 +27,18 @@ from imagefeed.order import Portion, draw_keys
 from imagefeed.pipeline import Pipeline, Stage
 from imagefeed.plan import Plan, batch_functions, partners, plan
 from imagefeed.program import PLAIN, program, store
+from imagefeed.reading import Reading
 from imagefeed.sources import Source
 from imagefeed.stage_end import PLAN_FAULT, StageEnd
-from imagefeed.targets import Targets
 from imagefeed.tuning import Tuner
 from imagefeed.types import Dtype, Layout, numpy_dtype
-from imagefeed.waiting import spread, wait
+from imagefeed.waiting import wait
 
 if TYPE_CHECKING:
     from imagefeed.keeper import Found, Keeper
     from imagefeed.report import Report
 
 Ints = NDArray[np.int64]
-T = TypeVar("T")
 
 # Values of small batches that are rendered by one call: beginning one, and waking threads for it, takes as long as
 # some ten pictures of 32x32 do.
@@ -50,7 +48,6 @@ PLANNED_TOGETHER = 1024
 # What is rendered by one call may be many small batches. Several calls are ahead then, so that the native threads have
 # work while the next records are planned.
 CALLS_AHEAD = 6
-_DAMAGED_FAULT = 5
 
 
 class Memory(Protocol):
@@ -91,6 +88,7 @@ class Engine:
         self.batches_ahead = 0
         self.memory: Memory = _native.Recycler(8)
         self.meter = Meter()
+        self._reading = Reading(source, self.pool, self.meter, most_pixels)
         self._end = StageEnd(source, self.pool, self.meter, processes)
         self._held = 0 if source.in_memory else self.budget.group  # by a record of the last group
         self._made_each = 0  # by a picture that was made for the cache
@@ -138,9 +136,9 @@ class Engine:
 
     def _fetch(self, indices: Ints, keys: Ints, stopped: threading.Event) -> Group:
         with self.meter.span("fetch", len(indices)):
-            following = self._following(self.source.targets(indices))
+            following = self._reading.following(self.source.targets(indices))
             if self.keeper is None:
-                return self._read(indices, keys, following, stopped)
+                return self._reading.begin(indices, keys, following, stopped)
             records = _native.Records(len(indices))
             found = self.keeper.find(records, indices)
             job = self.pool.fetch(records, (), self.most_pixels)
@@ -150,27 +148,16 @@ class Engine:
 
     def finish_fetch(self, group: Group) -> None:
         """Wait for the reading, and decode what the native core does not."""
-        wait(group.job, group.stopped)
-        damaged: list[int] = []
-        for row, kind, message in group.records.faults():
-            if kind == _DAMAGED_FAULT:
-                damaged.append(row)
-            else:
-                group.errors[row] = DecodeError(self._name(group, row), message)
+        damaged = self._reading.faults(group)
         if group.found is not None:
             self._finish_missing(group, group.found, damaged)
-        self._decode_foreign(group, group.records, self.source.color, lambda row: self._name(group, row))
-        for companion in group.following.companions:
-            self._finish_companion(group, companion)
-        if group.following.companions:
-            for row, error in group.following.mismatched(group.sizes(), self._names(group)).items():
-                group.errors.setdefault(row, error)
+        self._reading.finish(group)
         made = self._made_each * sum(len(rows) for rows, _ in group.missing)
         self._held = 0 if self.source.in_memory else (group.held_bytes() + made) // len(group.indices)
 
     def sizes(self, indices: Ints) -> Ints:
         """The sizes of some stored pictures, int64 (n, 2); 0 for those that cannot be read."""
-        group = self._read(indices, draw_keys(indices, 0), self._following(None), threading.Event())
+        group = self._reading.begin(indices, draw_keys(indices, 0), self._reading.following(None), threading.Event())
         self.finish_fetch(group)
         sizes = group.records.sizes()
         sizes[list(group.errors)] = 0
@@ -332,8 +319,9 @@ class Engine:
                 if row not in rows:
                     continue
                 if kind == PLAN_FAULT and row not in errors:
-                    raise PlanError(f"{self._name(group, row)}: {message}")
-                errors.setdefault(row, DecodeError(group.following.name(part, row, self._name(group, row)), message))
+                    raise PlanError(f"{self._reading.name(group, row)}: {message}")
+                name = group.following.name(part, row, self._reading.name(group, row))
+                errors.setdefault(row, DecodeError(name, message))
         portion, made, padding = rendering.portion, rendering.made, rendering.portion.padding
         indices, keys, lost = portion.records, portion.keys, np.empty(0, np.int64)
         good = np.arange(rows.start, rows.stop)
@@ -363,20 +351,11 @@ class Engine:
 
     # -------------------------------------------------------------------------------------------- its parts
 
-    def _following(self, targets: Targets) -> Following:
-        return Following(self.pool, targets, self.most_pixels, len(self.source.classes))
-
-    def _read(self, indices: Ints, keys: Ints, following: Following, stopped: threading.Event) -> Group:
-        """Begin to read some stored pictures."""
-        records = _native.Records(len(indices))
-        files = self.source.stage(records, indices)
-        job = self.pool.fetch(records, files, self.most_pixels, png_form(self.source.color))
-        return Group(indices, keys, records, job, following, stopped)
-
     def _read_missing(self, group: Group, rows: Ints) -> None:
         """Begin to read what the cache does not have of a group."""
         if len(rows):
-            part = self._read(group.indices[rows], group.keys[rows], self._following(None), group.stopped)
+            alone = self._reading.following(None)
+            part = self._reading.begin(group.indices[rows], group.keys[rows], alone, group.stopped)
             group.missing.append((rows, part))
 
     def _finish_missing(self, group: Group, found: Found, damaged: Sequence[int]) -> None:
@@ -422,7 +401,7 @@ class Engine:
 
         good = [k for k in range(len(rows)) if k not in part.errors]
         made: list[Bytes | None] = [None] * len(group.indices)
-        for k, value in self._spread(seal, good, group).items():
+        for k, value in self._reading.spread(seal, good, group).items():
             row = int(rows[k])
             keeper.keep(found.keys[row], value)
             made[row] = value
@@ -439,76 +418,12 @@ class Engine:
             good = next((row for row in range(len(sizes)) if row not in group.errors), None)
             sizes[list(group.errors)] = (1, 1) if good is None else sizes[good]
         following = group.following
-        following.begin(sizes, lambda: self._names(group), list(group.errors))
+        following.begin(sizes, lambda: self._reading.names(group), list(group.errors))
 
         def boxes(ops: Sequence[Op]) -> NDArray[np.float64]:
             return following.hulls(ops, sizes)
 
         return plan(stage, sizes, group.indices, seed=self.seed, epoch=epoch, keys=group.keys, boxes=boxes)
-
-    def _finish_companion(self, group: Group, companion: Companion) -> None:
-        """Wait for the masks or second pictures of a group; what is wrong with one is wrong with its record."""
-
-        def name(row: int) -> str:
-            return companion.target.name(row, self._name(group, row))
-
-        wait(companion.job, group.stopped)
-        for row, _, message in companion.records.faults():
-            group.errors.setdefault(row, DecodeError(name(row), message))
-        self._decode_foreign(group, companion.records, companion.color, name)
-        self._make(group, companion)
-
-    def _make(self, group: Group, companion: Companion) -> None:
-        """Call the functions that make masks or second pictures."""
-        makers = companion.target.makers()
-        if not makers:
-            return
-        sizes = group.sizes()
-
-        def make(row: int) -> NDArray[np.uint8] | DecodeError:
-            try:
-                return companion.target.made(row, *sizes[row].tolist())
-            except DecodeError as error:
-                return error
-
-        for row, made in self._spread(make, [row for row in makers if row not in group.errors], group).items():
-            if isinstance(made, DecodeError):
-                group.errors.setdefault(row, made)
-            else:
-                companion.records.set_array(row, made)
-
-    def _decode_foreign(self, group: Group, records: _native.Records, color: Color, name: Callable[[int], str]) -> None:
-        """Decode by Pillow what the native core does not."""
-
-        def decode(row: int) -> NDArray[Any] | DecodeError:
-            from imagefeed.foreign import decode_foreign  # Pillow: not before it is needed
-
-            try:
-                return decode_foreign(records.bytes(row), name(row), color=color, most_pixels=self.most_pixels)
-            except DecodeError as error:
-                return error
-
-        rows = records.foreign() if is_native(color) else _encoded(records)
-        if not rows:
-            return
-        first = {index: row for row, index in reversed([(row, int(group.indices[row])) for row in rows])}
-        with self.meter.span("pillow", len(first)):
-            decoded = self._spread(decode, sorted(first.values()), group)
-        for row in rows:  # a record may stand in a group several times, where it is mixed into others
-            pixels = decoded[first[int(group.indices[row])]]
-            if isinstance(pixels, DecodeError):
-                group.errors.setdefault(row, pixels)
-            else:
-                records.set_array(row, pixels)
-
-    def _names(self, group: Group) -> list[str]:
-        return self.source.names(group.indices)
-
-    def _name(self, group: Group, row: int) -> str:
-        return self.source.names(group.indices[row : row + 1])[0]
-
-    def _spread(self, work: Callable[[int], T], rows: Sequence[int], group: Group) -> dict[int, T]:
-        return spread(work, rows, self.pool.threads, group.stopped)
 
     def _common_size(self, final: Final, rows: range) -> tuple[int, int]:
         """The size that the pictures of some rows share, since they are a batch; bad ones have none."""
@@ -519,15 +434,10 @@ class Engine:
         other = np.flatnonzero((sizes != sizes[0]).any(axis=1))
         if len(other):
             becomes = " and ".join(
-                f"{self._name(final.group, good[k])} becomes {sizes[k, 0]}x{sizes[k, 1]}" for k in (0, int(other[0]))
+                f"{self._reading.name(final.group, good[k])} becomes {sizes[k, 0]}x{sizes[k, 1]}"
+                for k in (0, int(other[0]))
             )
             raise PlanError(
                 f"a batch needs pictures of one size, but {becomes}; add Resize((height, width)) to the pipeline"
             )
         return int(sizes[0, 0]), int(sizes[0, 1])
-
-
-def _encoded(records: _native.Records) -> list[int]:
-    """The records that hold the bytes of a file, and nothing that is wrong."""
-    wrong = {row for row, _, _ in records.faults()}
-    return [row for row in range(len(records.sizes())) if row not in wrong and records.bytes(row)]
