@@ -18,6 +18,7 @@ from hypothesis import given, settings, strategies as st
 import imagefeed as feed
 from imagefeed import Covariance, Pipeline, SpecError, Statistics, spec
 from imagefeed.transforms import Drawn
+from imagefeed.writing import written
 
 MEASURED = Statistics(
     count=7,
@@ -177,6 +178,8 @@ def test_where_nothing_can_be_written_is_said_by_name_and_nothing_is_left(tmp_pa
         MEASURED.save(tmp_path / f"{'long' * 63}.safetensors")
     with pytest.raises(SpecError, match="JSON has no place for arrays"):
         PIPELINE.save(tmp_path / "p.json")
+    with pytest.raises(IsADirectoryError), written(tmp_path / "p.onnx") as partial:
+        (partial.write_text("half of it"), (tmp_path / "folder").read_text())
     assert [path.name for path in tmp_path.rglob("*")] == ["folder"]
 
 
