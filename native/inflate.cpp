@@ -204,7 +204,7 @@ bool Inflater::run(const std::uint8_t* begin, std::uint8_t*& out, const std::uin
         }
     }
     out = s_.out;
-    return sound && !(place_ == Place::end && has_overrun());
+    return sound && !has_overrun();
 }
 
 bool Inflater::stated_checksum(std::uint32_t& sum) {

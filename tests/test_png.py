@@ -244,6 +244,21 @@ def test_data_that_are_damaged_under_right_checksums(rng) -> None:
             ), at
 
 
+def test_data_that_end_early_are_never_taken_from_the_file_before(tmp_path, rng) -> None:
+    """What follows the data in a thread's memory is the end of the same file, as it was read a moment ago."""
+    size, kind = (12, 11), (2, 8)
+    rows = coded_rows(rng, size, kind, [4, 1])[:-20] + bytes(20)
+    packed = zlib.compress(rows + bytes(600))  # a match goes beyond the last row, so no checksum tells what is wrong
+    for at in range(len(packed) - 30, len(packed)):
+        (tmp_path / f"{at} sound.png").write_bytes(png(size, kind, rows, packed=packed))
+        (tmp_path / f"{at} torn.png").write_bytes(png(size, kind, rows, packed=packed[:at]))
+    source, pipeline = feed.folder(tmp_path, labels=None), feed.Pipeline([feed.Rescale(1 / 255)])
+    loader = feed.Loader(source, pipeline, batch_size=8, shuffle=False, threads=1, on_error="skip", max_bad=0.5)
+    assert 30 < sum(len(images) for images in loader) < 60
+    torn = sorted(tmp_path.glob("*torn.png"))
+    assert {error.path for error in loader.bad} == {str(one) for one in torn if not is_readable(ours, one.read_bytes())}
+
+
 BROKEN = {
     "too few rows": lambda rows: zlib.compress(rows[: len(rows) // 2]),
     "another checksum": lambda rows: zlib.compress(rows)[:-1] + bytes([zlib.compress(rows)[-1] ^ 1]),
