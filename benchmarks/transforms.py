@@ -109,15 +109,15 @@ def ratios(rows: dict[str, dict[str, dict[str, float]]], other: str) -> list[flo
 
 
 def chains(rows: dict[str, dict[str, dict[str, float]]]) -> list[str]:
-    """What a chain of color ops costs beside fewer of them, both sizes together."""
+    """What a chain of color ops costs beside fewer of them."""
     names = ("five color ops", "two color ops", "Brightness", "Saturation")
     if not set(names) <= set(rows):
         return []
-    five, two, *alone = (sum(us["imagefeed"] for us in rows[name].values()) for name in names)
-    return [
-        f"A chain of five color ops takes {five / sum(alone):.2f} times as long as two of them, Brightness and",
-        f"Saturation, in batches of their own, and {five / two:.2f} times as long as a chain of these two.",
-    ]
+    lines = ["", "The time of a chain of five color ops, as a share of that of Brightness and Saturation:", ""]
+    for size in SIZES:
+        five, two, *alone = (rows[name][str(size)]["imagefeed"] for name in names)
+        lines.append(f"- at {size}: {five / sum(alone):.2f} of the two one by one, {five / two:.2f} of a chain of both.")
+    return lines
 
 
 def table(rows: dict[str, dict[str, dict[str, float]]], about: dict[str, str]) -> str:
@@ -153,7 +153,7 @@ def table(rows: dict[str, dict[str, dict[str, float]]], about: dict[str, str]) -
             faster = sum(ratio >= 1 for ratio in found)
             middle = statistics.median(found)
             lines.append(
-                f"Beside {label}: at least as fast in {faster} of {len(found)}; in the median {middle:.1f} times."
+                f"Beside {label}: at least as fast in {faster} of {len(found)}; in the median {middle:.2f} times."
             )
     lines += chains(rows)
     return "\n".join(lines) + "\n"
