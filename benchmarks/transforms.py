@@ -116,7 +116,8 @@ def chains(rows: dict[str, dict[str, dict[str, float]]]) -> list[str]:
     lines = ["", "The time of a chain of five color ops, as a share of that of Brightness and Saturation:", ""]
     for size in SIZES:
         five, two, *alone = (rows[name][str(size)]["imagefeed"] for name in names)
-        lines.append(f"- at {size}: {five / sum(alone):.2f} of the two one by one, {five / two:.2f} of a chain of both.")
+        apart, chained = five / sum(alone), five / two
+        lines.append(f"- at {size}: {apart:.2f} of the two one by one, {chained:.2f} of a chain of both.")
     return lines
 
 
