@@ -31,5 +31,5 @@ def fit(load: Load, task: Task, request: Result) -> Result:
     found = work(task, images)
     seconds = time.perf_counter() - begin
     flat = np.asarray(found, np.float64).ravel()
-    sample = flat[:: max(1, len(flat) // 4096)]
+    sample = flat[:: max(1, len(flat) // 256)]
     return {"fit": seconds, "grown": _most_resident() - before, "found": sample.tolist()}
