@@ -84,13 +84,13 @@ class Budget:
             SpecError: Not even one.
         """
         # Two in the caller's hands, where it asks for the next before it lets go of the last; one being read.
-        left = self.moving - 2 * batch - 2 * max(files, self.group)
-        most = left // max(1, batch + files)
+        taken = 2 * batch + 2 * max(files, self.group)
+        most = (self.moving - taken) // max(1, batch + files)
         if most < 1:
             raise SpecError(
                 f"Loader(memory=): of {format_bytes(self.total)}, {format_bytes(self.moving)} are for batches on their "
-                f"way, but one takes {format_bytes(batch)}, and {format_bytes(files)} for the files that it is made "
-                "of; raise memory or lower batch_size"
+                f"way and the files that they are made of, but these take {format_bytes(taken + batch + files)}, of "
+                f"which a batch is {format_bytes(batch)}; raise memory or lower batch_size"
             )
         return min(wanted, most)
 
