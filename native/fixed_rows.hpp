@@ -23,7 +23,10 @@ public:
         std::vector<int> in_ring;  // which row each place of the ring holds; -1 for none
     };
 
-    // Whether this way is for such a warp, of eight-bit color: kernels that overshoot need another.
+    // Whether this way is for axes that shrink so much: rounding a weight costs a thousandth of a level, and what many weights
+    // cost adds up as the root of their number.
+    static bool fits(double shrink_x, double shrink_y);
+    // And for such a warp, of eight-bit color: kernels that overshoot need another.
     static bool fits(const Warp& warp);
     // And for such a picture. Of packed color, only the rows that are read get four bytes a pixel, and only while they are.
     static bool fits(const Picture& in, const Warp& warp);

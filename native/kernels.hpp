@@ -68,6 +68,13 @@ struct ColorRow {
     const std::uint8_t* far[2];
 };
 
+// What a step of color makes of a pixel's three levels: matrix (3 x 4) times (red, green, blue, 1), clipped. Where it is
+// diagonal, the rest of the matrix is not looked at.
+struct ColorStep {
+    const float *matrix, *low, *high;
+    bool diagonal;
+};
+
 struct Kernels {
     const char* name;
 
@@ -106,9 +113,9 @@ struct Kernels {
     void (*round_to_fine)(const float* in, int values, std::int16_t* out);  // of Samples::fine16x4
     void (*rgb_to_x4)(const std::uint8_t* in, int count, std::uint8_t* out);
 
-    // Color, in place.
+    // Color. `mix_rgb`: a chain of steps on packed pixels, which are rounded at its end only. The others are in place.
+    void (*mix_rgb)(const std::uint8_t* in, const ColorStep* steps, int step_count, int count, std::uint8_t* out);
     void (*color_matrix)(Planes pixels, const float* matrix, const float* low, const float* high, int count);
-    void (*mix_rgb)(const std::uint8_t* in, const float* matrix, const float* low, const float* high, int count, std::uint8_t* out);  // packed
     void (*color_scale)(float* plane, float scale, float bias, float low, float high, int count);
     void (*lut)(float* plane, const float* table, int count);
 

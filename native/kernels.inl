@@ -510,10 +510,27 @@ void rgb_to_x4(const std::uint8_t* in, int count, std::uint8_t* out) {
 
 // ---------------------------------------------------------------------------------------------- color
 
+inline F clipped(F v, float low, float high) { return Vec::min(Vec::max(v, Vec::set(low)), Vec::set(high)); }
+
+inline F scaled(F v, float scale, float bias, float low, float high) { return clipped(Vec::add(Vec::mul(v, Vec::set(scale)), Vec::set(bias)), low, high); }
+
 inline F mixed(F r, F g, F b, const float* row, float low, float high) {
-    F sum = Vec::add(Vec::mul(r, Vec::set(row[0])), Vec::mul(g, Vec::set(row[1])));
-    sum = Vec::add(Vec::add(sum, Vec::mul(b, Vec::set(row[2]))), Vec::set(row[3]));
-    return Vec::min(Vec::max(sum, Vec::set(low)), Vec::set(high));
+    const F sum = Vec::add(Vec::mul(r, Vec::set(row[0])), Vec::mul(g, Vec::set(row[1])));
+    return clipped(Vec::add(Vec::add(sum, Vec::mul(b, Vec::set(row[2]))), Vec::set(row[3])), low, high);
+}
+
+inline void color_step(const ColorStep& step, F& r, F& g, F& b) {
+    const float *const m = step.matrix, *const low = step.low, *const high = step.high;
+    if (step.diagonal) {
+        r = scaled(r, m[0], m[3], low[0], high[0]);
+        g = scaled(g, m[5], m[7], low[1], high[1]);
+        b = scaled(b, m[10], m[11], low[2], high[2]);
+        return;
+    }
+    const F red = mixed(r, g, b, m, low[0], high[0]), green = mixed(r, g, b, m + 4, low[1], high[1]);
+    b = mixed(r, g, b, m + 8, low[2], high[2]);
+    r = red;
+    g = green;
 }
 
 void color_matrix(Planes pixels, const float* m, const float* low, const float* high, int count) {
@@ -525,26 +542,22 @@ void color_matrix(Planes pixels, const float* m, const float* low, const float* 
     }
 }
 
-void mix_rgb(const std::uint8_t* in, const float* m, const float* low, const float* high, int count, std::uint8_t* out) {
+void mix_rgb(const std::uint8_t* in, const ColorStep* steps, int step_count, int count, std::uint8_t* out) {
     std::uint8_t pixels[3 * Vec::lanes + 16] = {}, made[3 * Vec::lanes + 16];
     for (int i = 0; i < count; i += Vec::lanes) {
         const bool whole = i + Vec::lanes <= count;
         const int rest = count - i < Vec::lanes ? count - i : Vec::lanes;
         if (!whole) std::memcpy(pixels, in + 3 * i, static_cast<std::size_t>(3 * rest));
-        F color[3];
-        Vec::load_rgb(whole ? in + 3 * i : pixels, color[0], color[1], color[2]);
-        I level[3];
-        for (int c = 0; c < 3; ++c) level[c] = to_level(mixed(color[0], color[1], color[2], m + 4 * c, low[c], high[c]));
-        Vec::store_rgb_u8(whole ? out + 3 * i : made, level[0], level[1], level[2]);
+        F r, g, b;
+        Vec::load_rgb(whole ? in + 3 * i : pixels, r, g, b);
+        for (int k = 0; k < step_count; ++k) color_step(steps[k], r, g, b);
+        Vec::store_rgb_u8(whole ? out + 3 * i : made, to_level(r), to_level(g), to_level(b));
         if (!whole) std::memcpy(out + 3 * i, made, static_cast<std::size_t>(3 * rest));
     }
 }
 
 void color_scale(float* values, float scale, float bias, float low, float high, int count) {
-    for (int i = 0; i < count; i += Vec::lanes) {
-        const F v = Vec::add(Vec::mul(Vec::load(values + i), Vec::set(scale)), Vec::set(bias));
-        Vec::store(values + i, Vec::min(Vec::max(v, Vec::set(low)), Vec::set(high)));
-    }
+    for (int i = 0; i < count; i += Vec::lanes) Vec::store(values + i, scaled(Vec::load(values + i), scale, bias, low, high));
 }
 
 void lut(float* values, const float* table, int count) {

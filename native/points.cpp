@@ -49,6 +49,7 @@ Status Points::check(const PassSpec& pass, std::size_t row, int channels) {
 Points::Points(const PassSpec& pass, std::size_t row, int channels, Memory& memory) : row_(row), channels_(channels), memory_(memory) {
     memory.active.clear();
     memory.table_of.clear();
+    memory.steps.clear();
     const std::size_t table_size = 256 * static_cast<std::size_t>(channels);
     float* const tables = memory.tables.reserve<float>(table_size * pass.points.size());
     for (const PointSpec& point : pass.points) {
@@ -57,7 +58,12 @@ Points::Points(const PassSpec& pass, std::size_t row, int channels, Memory& memo
         if (point.kind == Kind::lut) expand_table(point, row, static_cast<std::size_t>(channels), table);
         memory.active.push_back(&point);
         memory.table_of.push_back(table);
+        const bool mixes = point.kind == Kind::color_matrix;
+        if (mixes || point.kind == Kind::scale)
+            memory.steps.push_back({point.matrix.at(row), point.low.at(row), point.high.at(row), !mixes});
+        mixing_ = mixing_ || mixes;
     }
+    mixing_ = mixing_ && channels == 3 && memory.steps.size() == memory.active.size();
 }
 
 bool Points::are_tables() const {
@@ -83,11 +89,8 @@ bool Points::leave_levels() const {
     return levels;
 }
 
-bool Points::are_mixing() const { return channels_ == 3 && memory_.active.size() == 1 && memory_.active[0]->kind == Kind::color_matrix; }
-
 void Points::mix(const std::uint8_t* in, int count, std::uint8_t* out) const {
-    const PointSpec& point = *memory_.active[0];
-    kernels().mix_rgb(in, point.matrix.at(row_), point.low.at(row_), point.high.at(row_), count, out);
+    kernels().mix_rgb(in, memory_.steps.data(), static_cast<int>(memory_.steps.size()), count, out);
 }
 
 void Points::apply(int y, int count, Planes pixels) const {

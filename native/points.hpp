@@ -14,6 +14,7 @@ public:
         Buffer tables, noise, inside;
         std::vector<const PointSpec*> active;
         std::vector<float*> table_of;
+        std::vector<ColorStep> steps;
     };
 
     Points(const PassSpec& pass, std::size_t row, int channels, Memory& memory);
@@ -24,8 +25,8 @@ public:
     bool are_tables() const;
     // And whether what comes out is levels, without rounding: so that more may follow.
     bool leave_levels() const;
-    // Whether all that is done is one mixing of colors; and that, on packed pixels.
-    bool are_mixing() const;
+    // Whether all that is done are steps of color, one of which at least mixes the channels; and that, on packed pixels.
+    bool are_mixing() const { return mixing_; }
     void mix(const std::uint8_t* in, int count, std::uint8_t* out) const;
     void apply(int y, int count, Planes pixels) const;
 
@@ -43,6 +44,7 @@ private:
     std::size_t row_;
     int channels_;
     Memory& memory_;
+    bool mixing_ = false;
 };
 
 }  // namespace imagefeed

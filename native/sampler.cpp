@@ -71,7 +71,7 @@ Status shrink(const Picture& in, const Warp& warp, int width, int height, Sample
     out.width = width;
     out.height = height;
     out.held = {x.begin, y.begin, x.end, y.end};
-    if (in.samples == Samples::color8x4) {
+    if (in.samples == Samples::color8x4 && FixedRows::fits(x.scale, y.scale)) {
         shrink_color(in, resize, after_shrinking(warp, in.height, in.width, height, width), memory, out);
         return Status::ok();
     }

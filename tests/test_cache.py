@@ -233,6 +233,18 @@ def test_a_cache_takes_less_than_its_files(data, tmp_path) -> None:
 # ---------------------------------------------------------------- stale, damaged, full
 
 
+def test_a_folder_holds_an_epoch_when_the_next_one_has_come(photos, tmp_path) -> None:
+    loader = Loader(
+        photos, Pipeline([feed.Resize((16, 16))]), batch_size=4, repeat=True, cache=Cache(tmp_path / "kept")
+    )
+    endless = iter(loader)
+    for _ in range(2 * len(loader) + 1):
+        next(endless)
+    store = loader._engine.keeper.store
+    assert len(store) == len(photos)
+    assert not store._pending
+
+
 def test_changed_files_are_never_served(photos, cache) -> None:
     loader = Loader(photos, PREFIX.deterministic(), batch_size=31, cache=cache)
     before = next(iter(loader))[0]

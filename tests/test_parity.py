@@ -203,6 +203,7 @@ def compare(steps: tuple[Transform, ...], image: np.ndarray, seed: int) -> None:
     dtype=st.sampled_from([np.uint8, np.float32]),
     seed=st.integers(0, 99),
 )
+@example((feed.Resize((5, 1), interpolation="box"),), (), (5, 66), 3, np.uint8, 0)
 def test_any_pipeline_is_that_of_array_ops(steps, units, size, channels, dtype, seed) -> None:
     compare((*steps, *units), pictures(*size, channels, dtype, seed), seed)
 
@@ -246,6 +247,28 @@ def test_any_matrix_is_that_of_array_ops(rows, depth, out, size, border, antiali
 @pytest.mark.parametrize("columns", [1, 3])
 def test_a_table_for_each_channel_is_that_of_array_ops(columns) -> None:
     compare((Table(columns),), pictures(20, 30, 3, np.uint8, 0), 0)
+
+
+CHAIN = (
+    feed.Brightness(factor=(0.3, 1.9)),
+    feed.Saturation(factor=(0.2, 1.9)),
+    feed.Contrast(factor=(0.3, 1.9)),
+    feed.WhiteBalance(),
+    Mix(),
+    feed.ChannelShift(shift=(-60, 60)),
+    feed.Hue(degrees=(-30, 30)),  # which is no such step
+)
+
+
+@pytest.mark.parametrize("count", range(1, len(CHAIN) + 1))
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (2, 16), (7, 41), (31, 64)])
+def test_color_steps_of_levels_are_those_of_planes(count, size) -> None:
+    """Levels that stay levels go through all steps in one pass, and nothing is rounded before its end."""
+    image = pictures(*size, 3, np.uint8, 0)
+    for seed in range(5):
+        result = planned(CHAIN[:count], image, seed)
+        ours, planes = rendered(result, image, 3, "uint8"), rendered(result, image, 3)
+        np.testing.assert_array_equal(ours, np.rint(planes).clip(0, 255))
 
 
 def test_eight_bit_output_is_the_rounded_oracle() -> None:

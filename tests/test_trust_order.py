@@ -1,15 +1,19 @@
 """Order, shards, state and replay: where every record of every epoch stands, and how to come back to it."""
 
+import itertools
 import json
 import pickle
 from collections import Counter
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import imagefeed as feed
 from imagefeed import Loader, Pipeline, SourceError, SpecError
-from imagefeed.order import Order
+from imagefeed.grouping import grouped
+from imagefeed.order import Order, Span
+from imagefeed.run import Run
 
 RANDOM = Pipeline([feed.RandomCrop((5, 5)), feed.HorizontalFlip(), feed.Brightness(factor=(0.7, 1.3))])
 
@@ -113,12 +117,72 @@ def test_a_record_drawn_twice_looks_different_and_can_be_replayed() -> None:
     assert len(set(seen.values())) > len(seen) / 2
 
 
-def test_repeat_has_no_end() -> None:
-    endless = Loader(pictures(), RANDOM, batch_size=40, repeat=True, seed=1)
+@pytest.mark.parametrize("isolate", [False, True])
+def test_repeat_has_no_end(isolate) -> None:
+    endless = Loader(pictures(), RANDOM, batch_size=40, repeat=True, seed=1, isolate=isolate)
     plain = Loader(pictures(), RANDOM, batch_size=40, seed=1)
     for (theirs, _), (ours, _) in zip([*plain, *plain, *plain], endless, strict=False):
         np.testing.assert_array_equal(ours, theirs)
     assert endless.epoch == 3
+
+
+def test_a_loader_that_repeats_stands_where_it_gave_its_last_batch() -> None:
+    endless = Loader(pictures(), RANDOM, batch_size=40, repeat=True, seed=1)
+    batches = iter(endless)
+    places = []
+    for _ in range(7):  # of three an epoch
+        next(batches)
+        state = endless.state_dict()
+        places.append((state["epoch"], state["batch"], endless.epoch))
+    assert places == [(0, 1, 1), (0, 2, 1), (1, 0, 1), (1, 1, 2), (1, 2, 2), (2, 0, 2), (2, 1, 3)]
+    images, _ = next(batches)
+    later = Loader(pictures(), RANDOM, batch_size=40, repeat=True, seed=1)
+    later.load_state_dict(state)
+    batches = iter(later)
+    np.testing.assert_array_equal(next(batches)[0], images)
+    for _ in range(2):
+        next(batches)
+    assert (later.state_dict()["epoch"], later.state_dict()["batch"]) == (3, 1)
+
+
+def test_the_next_epoch_is_begun_while_one_ends(monkeypatch) -> None:
+    begun = []
+
+    class Counted(Run):
+        def __init__(self, *args, **options) -> None:
+            begun.append(self)
+            super().__init__(*args, **options)
+
+    monkeypatch.setattr("imagefeed.loader.Run", Counted)
+    for _ in zip(range(9), Loader(pictures(), RANDOM, batch_size=40, repeat=True), strict=False):
+        pass
+    assert len(begun) == 1
+
+
+def test_what_is_planned_together_is_of_one_epoch() -> None:
+    portions = order(count=30).portions(Span(4, start=1, endless=True))
+    groups = list(itertools.islice(grouped(portions, lambda: 1000), 4))
+    epochs = [{portion.epoch for portion in group} for group in groups]
+    assert [len(one) for one in epochs] == [1] * 4
+    begun = [(one.epoch, one.number) for group in groups for one in group]
+    assert begun[:5] == [
+        (4, 1),
+        (4, 2),
+        (5, 0),
+        (5, 1),
+        (5, 2),
+    ]
+
+
+def test_bad_pictures_are_counted_for_each_epoch_that_repeats(tmp_path) -> None:
+    for k in range(8):
+        Image.new("RGB", (9, 9), (k, 0, 0)).save(tmp_path / f"{k}.png")
+    (tmp_path / "3.png").write_bytes(b"no picture")
+    options = {"batch_size": 4, "repeat": True, "on_error": "skip", "max_bad": 0.2}
+    loader = Loader(feed.folder(tmp_path, labels=None), Pipeline([feed.Resize((4, 4))]), shuffle=False, **options)
+    sizes = [len(images) for images, _ in zip(loader, range(6), strict=False)]
+    assert sizes == [3, 4] * 3
+    assert len(loader.bad) == 1
 
 
 # ---------------------------------------------------------------- shards

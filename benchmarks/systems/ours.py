@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ def _loader(task: Task, source: Any, steps: list[Any]) -> feed.Loader:
         batch_size=task.job.batch_size,
         seed=0,
         shuffle=True,
+        repeat=True,
         threads=task.threads,
         dtype="float32",
         cache=_cache(task),
@@ -39,7 +39,7 @@ class Endless(Iterator[np.ndarray]):
 
     def __init__(self, loader: feed.Loader) -> None:
         self.loader = loader
-        self.batches = chain.from_iterable(repeat(loader))
+        self.batches = iter(loader)
 
     def __next__(self) -> np.ndarray:
         return next(self.batches)[0]
@@ -111,7 +111,7 @@ def arrays(task: Task) -> Iterator[np.ndarray]:
 def pairs(task: Task) -> Iterator[Pair]:
     source = feed.folder(task.folder / "images", labels=None, mask="../masks/{name}.png")
     loader = _loader(task, source, [feed.RandomCrop(task.job.size), feed.Rescale(1 / 255)])
-    for images, masks in chain.from_iterable(repeat(loader)):
+    for images, masks in loader:
         yield Pair(images=images, masks=masks)
 
 

@@ -55,24 +55,21 @@ class BadRecords(list[DecodeError]):
             writer.writerows((error.path, error.reason) for error in self)
 
 
-def replaced(
-    batch: Batch, order: Order, epoch: int, make: Callable[[Portion], Batch], note: Callable[[Batch], None]
-) -> Batch:
+def replaced(batch: Batch, order: Order, make: Callable[[Portion], Batch], note: Callable[[Batch], None]) -> Batch:
     """A batch with other records of the epoch in the places of its bad ones.
 
     Which they are depends on the seed, the epoch and the bad record alone.
 
     Args:
         batch: As it was made.
-        order: Of the epoch.
-        epoch: Which epoch.
+        order: Of its epoch.
         make: Makes a batch of a portion.
         note: Told of every batch that has bad records again.
 
     Raises:
         SourceError: As many as are tried for one place are all bad.
     """
-    records, keys = batch.portion.records.copy(), batch.portion.keys.copy()
+    records, keys, epoch = batch.portion.records.copy(), batch.portion.keys.copy(), batch.portion.epoch
     places = batch.lost
     chosen = rng.uniform(order.seed, epoch, np.array([_STEP]), np.array([_TRIES]), keys[places])
     made = batch

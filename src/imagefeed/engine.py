@@ -23,7 +23,7 @@ from imagefeed.group import Batch, Final, FinalPart, Group, Rendering
 from imagefeed.memory import available_cores
 from imagefeed.meter import Meter
 from imagefeed.ops import Op
-from imagefeed.order import Portion, draw_keys
+from imagefeed.order import Portion, draw_keys, portions_keys
 from imagefeed.pipeline import Pipeline, Stage
 from imagefeed.plan import Plan, batch_functions, partners, plan
 from imagefeed.program import PLAIN, program, store
@@ -120,12 +120,14 @@ class Engine:
 
     # -------------------------------------------------------------------------------------------- one group
 
-    def fetch(self, indices: Ints, keys: Ints, epoch: int, stopped: threading.Event) -> Group:
-        """Begin to read some records, whose numbers are drawn by their keys (n, 2), and those that are mixed into them.
+    def fetch(self, portions: Sequence[Portion], stopped: threading.Event) -> Group:
+        """Begin to read the records of some batches of one epoch, and those that are mixed into them.
 
         Once `stopped` is set, waiting for anything of theirs raises StoppedError.
         """
-        mixed = [(indices, keys)]  # what comes out of each stage that mixes, the last one first
+        epoch = portions[0].epoch
+        indices = np.concatenate([one.records for one in portions])
+        mixed = [(indices, portions_keys(portions))]  # what comes out of each stage that mixes, the last one first
         for stage in reversed(self.stages):
             if stage.partners:
                 count = len(self.source)
@@ -169,23 +171,23 @@ class Engine:
             return ()
         group = self._fetch(indices, draw_keys(indices, 0), threading.Event())
         self.finish_fetch(group)
-        self._finish_kept(group, self.keeper, self._plan(group, self.keeper.point.before, 0), 0)
+        self._finish_kept(group, self.keeper, self._plan(group, self.keeper.point.before))
         self.keeper.store.flush()
         return tuple(group.errors.values())
 
-    def plans(self, group: Group, epoch: int, *, brief: bool = False) -> Iterator[Plan]:
+    def plans(self, group: Group, *, brief: bool = False) -> Iterator[Plan]:
         """The plan of every stage. What a stage makes at its end, by a Python function or by mixing, is planned by the
         next one. `brief` leaves out how kept pictures were made, where all of them are there and nothing follows.
         """
         if brief and group.found is not None and not group.missing and not group.following.moves:
             group.kept = True
         elif self.keeper is not None and group.found is not None:
-            current = self._plan(group, self.keeper.point.before, epoch)
+            current = self._plan(group, self.keeper.point.before)
             group.following.move(current)
             yield current
-            self._finish_kept(group, self.keeper, current, epoch)
+            self._finish_kept(group, self.keeper, current)
         for stage in self.stages:
-            current = self._plan(group, stage, epoch)
+            current = self._plan(group, stage)
             group.following.move(current)
             yield current
             if current.host is not None:
@@ -193,9 +195,9 @@ class Engine:
             if current.mix is not None:
                 self._end.mix(group, current, current.mix)
 
-    def finish_plan(self, group: Group, epoch: int) -> Final:
+    def finish_plan(self, group: Group) -> Final:
         """Do everything but the last render, and say what that is."""
-        current = list(self.plans(group, epoch, brief=True))[-1]
+        current = list(self.plans(group, brief=True))[-1]
         made = current.host is not None or current.mix is not None
         color = self.source.color == "rgb"
         channels = self._end.channels(group)
@@ -369,12 +371,12 @@ class Engine:
             found.sizes[rows] = part.records.sizes()
             group.errors |= {int(rows[k]): error for k, error in part.errors.items()}
 
-    def _finish_kept(self, group: Group, keeper: Keeper, current: Plan, epoch: int) -> None:
+    def _finish_kept(self, group: Group, keeper: Keeper, current: Plan) -> None:
         """Bring a group to where the cache has it: make what is missing, and let the masks follow."""
         if group.missing:
             with self.meter.span("cache", sum(len(rows) for rows, _ in group.missing)):
                 for rows, part in group.missing:
-                    self._make_missing(group, keeper, rows, part, epoch)
+                    self._make_missing(group, keeper, rows, part)
                 # What has been made is JPEG perhaps, whose headers have yet to be read.
                 wait(self.pool.fetch(group.records, (), self.most_pixels), group.stopped)
         if keeper.point.before.steps:
@@ -382,12 +384,12 @@ class Engine:
         group.missing.clear()
         group.kept = True
 
-    def _make_missing(self, group: Group, keeper: Keeper, rows: Ints, part: Group, epoch: int) -> None:
+    def _make_missing(self, group: Group, keeper: Keeper, rows: Ints, part: Group) -> None:
         """Make what the cache does not have, keep it, and put it into the group."""
         found, channels = group.found, self._end.channels(group)
         if found is None:
             return
-        todo = self._plan(part, keeper.point.before, epoch)
+        todo = self._plan(part, keeper.point.before)
         values = [np.empty(HEADER + int(h * w) * channels, np.uint8) for h, w in todo.sizes.tolist()]
         pictures = [value[HEADER:].reshape(*size, channels) for value, size in zip(values, todo.sizes, strict=True)]
         self._made_each = sum(value.nbytes for value in values) // len(values)
@@ -408,11 +410,11 @@ class Engine:
         group.records.set_sealed(made, False)
         group.errors |= {int(rows[k]): error for k, error in part.errors.items()}
 
-    def _plan(self, group: Group, stage: Stage, epoch: int) -> Plan:
+    def _plan(self, group: Group, stage: Stage) -> Plan:
         with self.meter.span("plan", len(group.indices)):
-            return self._planned(group, stage, epoch)
+            return self._planned(group, stage)
 
-    def _planned(self, group: Group, stage: Stage, epoch: int) -> Plan:
+    def _planned(self, group: Group, stage: Stage) -> Plan:
         sizes = group.sizes()
         if group.errors:  # a bad record takes the place of a good one in the plan, so that it changes nothing
             good = next((row for row in range(len(sizes)) if row not in group.errors), None)
@@ -423,7 +425,7 @@ class Engine:
         def boxes(ops: Sequence[Op]) -> NDArray[np.float64]:
             return following.hulls(ops, sizes)
 
-        return plan(stage, sizes, group.indices, seed=self.seed, epoch=epoch, keys=group.keys, boxes=boxes)
+        return plan(stage, sizes, group.indices, seed=self.seed, epoch=group.epoch, keys=group.keys, boxes=boxes)
 
     def _common_size(self, final: Final, rows: range) -> tuple[int, int]:
         """The size that the pictures of some rows share, since they are a batch; bad ones have none."""

@@ -16,7 +16,7 @@ _TOLD_AHEAD = 8
 
 
 def grouped(portions: Iterator[Portion], most: Callable[[], int]) -> Iterator[list[Portion]]:
-    """Batches in lists, one list for each group.
+    """Batches in lists, one list for each group; all of a group are of one epoch.
 
     Args:
         portions: The records of each batch.
@@ -24,7 +24,9 @@ def grouped(portions: Iterator[Portion], most: Callable[[], int]) -> Iterator[li
     """
     count, group, records = 1, list[Portion](), 0
     for portion in portions:
-        if group and (len(group) == count or records + len(portion.records) > most()):
+        if group and (
+            len(group) == count or portion.epoch != group[0].epoch or records + len(portion.records) > most()
+        ):
             yield group
             count, group, records = min(_GROWTH * count, _GROWTH * len(group)), [], 0
         group.append(portion)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from imagefeed.engine import Engine
 from imagefeed.errors import WorkerError
 from imagefeed.group import Batch
-from imagefeed.order import Portion
+from imagefeed.order import Portion, Span
 from imagefeed.processes import Worker, sendable
 from imagefeed.report import Report
 from imagefeed.slots import SlotReader, SlotWriter
@@ -29,7 +29,7 @@ class Served(Protocol):
     """What is run in the process: a loader."""
 
     def _ready_engine(self) -> Engine: ...
-    def _run(self, epoch: int, part: slice | Portion) -> Iterator[Batch]: ...
+    def _run(self, part: Span | Portion) -> Iterator[Batch]: ...
     def report(self) -> Report:
         """Where its time went."""
         ...
@@ -58,10 +58,10 @@ class Isolated:
         """Of the process."""
         return self._worker.pid
 
-    def run(self, epoch: int, part: slice | Portion) -> Generator[Batch, None, None]:
-        """Some batches of an epoch; or one batch, of a portion."""
+    def run(self, part: Span | Portion) -> Generator[Batch, None, None]:
+        """Some batches; or one batch, of a portion."""
         number = next(self._numbers)
-        self._ask("open", number, epoch, part)
+        self._ask("open", number, part)
         # One batch is asked for ahead: it comes while whoever iterates is busy with the one before.
         coming: int | None = self._send("next", number)
         try:

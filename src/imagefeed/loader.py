@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
@@ -21,7 +22,7 @@ from imagefeed.grouping import grouped, told
 from imagefeed.loader_options import OnError, Options, Sampling, dtype_of, order_of
 from imagefeed.loader_state import fingerprint, place_of, state_of
 from imagefeed.memory import available_cores
-from imagefeed.order import Portion, draw_keys
+from imagefeed.order import Portion, Span
 from imagefeed.pipeline import Pipeline
 from imagefeed.run import Run
 from imagefeed.sources import Source
@@ -62,7 +63,7 @@ class Loader(Feeding):
             `pipeline.deterministic()`, so that predictions stand in the order of the source.
         seed: From 0 to 2**64 - 1.
         drop_last: Whether to leave out a last batch that is smaller than the others.
-        repeat: Whether iterating goes on with the next epoch, without an end.
+        repeat: Whether iterating goes on with the next epoch, without an end; that is begun while one ends.
         steps_per_epoch: How many batches an epoch has. The next epoch goes on where this one ends in an endless
             sequence of passes over the records, so that none is left out. By default, one pass is an epoch.
         sampling: How often each record is drawn in relation to the others: one number for each, or "balanced" for
@@ -209,6 +210,10 @@ class Loader(Feeding):
             start: The first batch.
             stop: The batch after the last one; None for all that follow.
         """
+        yield from self._good(self._run(Span(epoch, start, stop)))
+
+    def _good(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches of an epoch, in which bad pictures are dealt with as `on_error` says."""
         bad = BadRecords()
 
         def note(batch: Batch) -> None:
@@ -219,14 +224,14 @@ class Loader(Feeding):
             bad.check(len(self.source), self.options.max_bad)
 
         def make(portion: Portion) -> Batch:
-            return next(self._run(epoch, portion))
+            return next(self._run(portion))
 
-        for batch in self._run(epoch, slice(start, stop)):
+        for batch in batches:
             if not batch.bad:
                 yield batch
                 continue
             note(batch)
-            yield replaced(batch, self._order, epoch, make, note) if self.options.on_error == "replace" else batch
+            yield replaced(batch, self._order, make, note) if self.options.on_error == "replace" else batch
 
     def report(self) -> Report:
         """Where the time went since the loader was made, and what to try. Printed, it is a table.
@@ -379,8 +384,8 @@ class Loader(Feeding):
         self._check_index(index)
         record = np.array([index], np.int64)
         keys = record + copy * len(self.source)
-        portion = Portion(record, keys, number=self._batch_of(int(keys[0]), epoch))
-        batch = next(self._run(epoch, portion))
+        portion = Portion(record, keys, number=self._batch_of(int(keys[0]), epoch), epoch=epoch)
+        batch = next(self._run(portion))
         for error in batch.bad:
             raise error
         if batch.targets is None:
@@ -402,12 +407,12 @@ class Loader(Feeding):
         engine = self._ready_engine()
         record = np.array([index], np.int64)
         chosen = self.epoch if epoch is None else epoch
-        keys = draw_keys(record, self._batch_of(index, chosen))
-        group = engine.fetch(record, keys, chosen, threading.Event())
+        portion = Portion(record, record, number=self._batch_of(index, chosen), epoch=chosen)
+        group = engine.fetch([portion], threading.Event())
         engine.finish_fetch(group)
         for error in group.errors.values():
             raise error
-        plans = engine.plans(group, chosen)
+        plans = engine.plans(group)
         name = self.source.names(np.array([index]))[0]
         stored = f"  stored as {self.dtype} {self.layout}"
         if engine.keeper is not None:
@@ -427,21 +432,21 @@ class Loader(Feeding):
         self._next_epoch = epoch
         self._place = (epoch, start)
 
-    def _epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:
-        """An epoch, whose batches are counted as given."""
+    def _epoch(self, epoch: int, start: int = 0, made: Iterator[Batch] | None = None) -> Iterator[Any]:
+        """An epoch, whose batches are counted as given; `made`: its batches, if they are being made already."""
         self.bad = BadRecords()
         self._place = (epoch, start)
-        for batch in self.batches(epoch, start=start):
+        for batch in self.batches(epoch, start=start) if made is None else self._good(made):
             self._place = (epoch, self._place[1] + 1)
             if len(batch.images):  # of a batch nothing may be left
                 yield self._given(batch)
         self._place = (epoch + 1, 0)
 
     def _endless(self, epoch: int, start: int) -> Iterator[Any]:
-        while True:
-            self._next_epoch = epoch + 1
-            yield from self._epoch(epoch, start)
-            epoch, start = epoch + 1, 0
+        made = self._run(Span(epoch, start, endless=True))  # the next epoch is begun while one ends
+        for number, batches in itertools.groupby(made, lambda batch: batch.portion.epoch):
+            self._next_epoch = number + 1
+            yield from self._epoch(number, start if number == epoch else 0, batches)
 
     def _single(self, number: int) -> Any:
         return self._given(next(iter(self.batches(self.epoch, start=number))))
@@ -491,21 +496,18 @@ class Loader(Feeding):
                 )
             return self._engine
 
-    def _run(self, epoch: int, part: slice | Portion) -> Iterator[Batch]:
-        """Some batches of an epoch; or one batch, of a portion."""
+    def _run(self, part: Span | Portion) -> Iterator[Batch]:
+        """Some batches; or one batch, of a portion."""
         if self.options.isolate:
             from imagefeed.isolated import Isolated  # multiprocessing: not before it is needed
 
             if self._isolated is None or not self._isolated.alive:
                 self._isolated = Isolated(self._rebuilt(isolate=False))
-            return self._isolated.run(epoch, part)
+            return self._isolated.run(part)
         engine = self._ready_engine()
-        if isinstance(part, Portion):
-            portions = iter([part])
-        else:
-            portions = told(self._order.batches(epoch, part.start, part.stop), self.source)
+        portions = iter([part]) if isinstance(part, Portion) else told(self._order.portions(part), self.source)
         groups = grouped(portions, lambda: engine.planned_together)
-        return iter(Run(engine, groups, epoch=epoch, ahead=self.options.prefetch))
+        return iter(Run(engine, groups, ahead=self.options.prefetch))
 
     def _rebuilt(self, **changes: Any) -> Loader:
         """The same loader, but for some arguments."""

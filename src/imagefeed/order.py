@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,16 +35,35 @@ class Portion:
             that it comes again within an epoch.
         padding: How many at the end are there only so that all shards have equally many.
         number: Which batch of the epoch it is, from 0; what is drawn once for a batch is drawn by it.
+        epoch: Which epoch it is a batch of.
     """
 
     records: Ints
     keys: Ints
     padding: int = 0
     number: int = 0
+    epoch: int = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A process of its own sends one with every batch: what dataclasses do instead takes several times as long.
-        return Portion, (self.records, self.keys, self.padding, self.number)
+        return Portion, (self.records, self.keys, self.padding, self.number, self.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Batches that follow one another.
+
+    Attributes:
+        epoch: Which epoch.
+        start: Its first batch.
+        stop: The batch after the last one; None for all that follow.
+        endless: Whether all epochs after it follow too.
+    """
+
+    epoch: int
+    start: int = 0
+    stop: int | None = None
+    endless: bool = False
 
 
 def draw_keys(keys: Ints, number: Ints | int) -> Ints:
@@ -98,6 +118,13 @@ class Order:
         """How many records an epoch has, over all shards and without padding."""
         return len(self) * self.batch_size if self.steps is not None or self.drop_last else self.count
 
+    def portions(self, span: Span) -> Iterator[Portion]:
+        """The batches of a span."""
+        yield from self.batches(span.epoch, span.start, span.stop)
+        if span.endless:
+            for epoch in itertools.count(span.epoch + 1):
+                yield from self.batches(epoch)
+
     def batches(self, epoch: int, start: int = 0, stop: int | None = None) -> Iterator[Portion]:
         """The batches of an epoch from `start` to `stop`. Many are computed at once, for a few NumPy calls each."""
         stop = len(self) if stop is None else min(stop, len(self))
@@ -108,7 +135,7 @@ class Order:
             begin = 0
             for number, (size, extra) in enumerate(zip(sizes, padding, strict=True), start=first):
                 end = begin + size
-                yield Portion(records[begin:end], keys[begin:end], extra, number)
+                yield Portion(records[begin:end], keys[begin:end], extra, number, epoch)
                 begin = end
 
     def batch_of(self, key: int, epoch: int) -> int:

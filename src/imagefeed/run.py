@@ -13,23 +13,20 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from imagefeed.engine import Engine
 from imagefeed.group import Batch, Group, Rendering
-from imagefeed.order import Portion, portions_keys
+from imagefeed.order import Portion
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 
 class Run:
-    """One pass over some batches, computed ahead of whoever takes them."""
+    """Some batches, computed ahead of whoever takes them. A group of them is of one epoch."""
 
-    def __init__(self, engine: Engine, groups: Iterator[list[Portion]], *, epoch: int, ahead: int) -> None:
+    def __init__(self, engine: Engine, groups: Iterator[list[Portion]], *, ahead: int) -> None:
         self._engine = engine
         self._groups = groups
-        self._epoch = epoch
         self._prefetch = ahead
         self._ahead = ahead
         self._room = 0  # batches that may be left when more are begun
@@ -116,8 +113,7 @@ class Run:
         except BaseException as error:  # whatever it is, it belongs to whoever iterates
             self._put(error)
         finally:
-            if self._engine.keeper is not None:
-                self._engine.keeper.store.flush()
+            self._flush()
             self._engine.meter.python += time.thread_time_ns()
         with self._state:
             while self._ready and not self._closed:
@@ -125,15 +121,19 @@ class Run:
             self._closed = True
             self._state.notify_all()
 
+    def _flush(self) -> None:
+        if self._engine.keeper is not None:
+            self._engine.keeper.store.flush()
+
     def _render_all(self) -> None:
         """Fetch one group ahead of the one that is planned and rendered."""
         fetched: deque[tuple[Group, list[Portion]]] = deque()
         for portions in self._groups:
             if not self._wait_for_room():
                 return
-            indices = np.concatenate([one.records for one in portions])
-            keys = portions_keys(portions)
-            fetched.append((self._engine.fetch(indices, keys, self._epoch, self._stopped), portions))
+            if fetched and portions[0].epoch != fetched[-1][0].epoch:
+                self._flush()
+            fetched.append((self._engine.fetch(portions, self._stopped), portions))
             if len(fetched) > 1 and not self._render_group(*fetched.popleft()):
                 return
         while fetched:
@@ -142,7 +142,7 @@ class Run:
 
     def _render_group(self, group: Group, portions: Sequence[Portion]) -> bool:
         self._engine.finish_fetch(group)
-        final = self._engine.finish_plan(group, self._epoch)
+        final = self._engine.finish_plan(group)
         first, left = 0, list(portions)
         while left:
             count = self._engine.together(final, first, left)

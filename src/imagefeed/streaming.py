@@ -176,7 +176,7 @@ class StreamLoader:
         self.bad = []
         waiting: deque[Ints] = deque()  # the records of each batch that is being made
         self._window.items.clear()
-        for batch in Run(self._engine, self._portions(epoch, start, waiting), epoch=epoch, ahead=self._prefetch):
+        for batch in Run(self._engine, self._portions(epoch, start, waiting), ahead=self._prefetch):
             for record in waiting.popleft().tolist():
                 del self._window.items[record]
             start += 1
@@ -218,10 +218,10 @@ class StreamLoader:
             self._window.items[record] = item
             batch.append(record)
             if len(batch) == self.batch_size:
-                yield [_portion(batch, number, waiting)]
+                yield [_portion(batch, number, epoch, waiting)]
                 batch, number = [], number + 1
         if batch:
-            yield [_portion(batch, number, waiting)]
+            yield [_portion(batch, number, epoch, waiting)]
 
 
 class _Window(Source):
@@ -282,10 +282,10 @@ def _given(batch: Batch) -> Iterator[Any]:
         yield batch.images if batch.targets is None else (batch.images, batch.targets)
 
 
-def _portion(records: list[int], number: int, waiting: deque[Ints]) -> Portion:
+def _portion(records: list[int], number: int, epoch: int, waiting: deque[Ints]) -> Portion:
     made = np.array(records, np.int64)
     waiting.append(made)
-    return Portion(made, made, number=number)
+    return Portion(made, made, number=number, epoch=epoch)
 
 
 def _open(one: Opened, name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import time
@@ -42,6 +43,8 @@ SUFFIXES = frozenset(
 # A change within the tick of a file system's clock leaves the time of a folder as it was. So a folder that had just
 # been changed when it was listed is listed again; two seconds is the coarsest tick in use (FAT).
 TICK = 2_000_000_000
+# Entries of a folder that are looked at together.
+_CHUNK = 1024
 _KIND = "folder listing, version 1"
 
 
@@ -136,16 +139,19 @@ def pictures_below(root: Path, top: str, folders: dict[str, int] | None = None) 
         path = os.path.join(start, inside)
         if folders is not None:  # before it is listed: a change in between is then seen as one
             folders[os.path.join(top, inside)] = os.stat(path).st_mtime_ns
-        with os.scandir(path) as entries:
-            for entry in entries:
-                name = entry.name
-                if name[0] == ".":
-                    continue
-                folder = entry.is_dir(follow_symlinks=False)
-                if not folder and is_picture(name):
-                    yield inside + name if inside else name
-                elif folder:
-                    waiting.append(f"{inside}{name}/")
+        with os.scandir(path) as found:
+            # By chunks: a list of all entries, each with its path, would take more than the names do.
+            while entries := list(itertools.islice(found, _CHUNK)):
+                below = {entry.name for entry in entries if entry.is_dir(follow_symlinks=False)}
+                waiting += [f"{inside}{name}/" for name in below if name[0] != "."]
+                names = [
+                    name
+                    for entry in entries
+                    if ((name := entry.name)[-4:] in SUFFIXES or is_picture(name)) and name[0] != "."
+                ]
+                if below:  # which may have a picture's name
+                    names = [name for name in names if name not in below]
+                yield from [inside + name for name in names] if inside else names
 
 
 def is_picture(name: str) -> bool:

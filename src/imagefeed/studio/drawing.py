@@ -21,7 +21,7 @@ from imagefeed.errors import SpecError
 from imagefeed.group import Batch, Final
 from imagefeed.keeper import Keeper
 from imagefeed.memory import available_cores
-from imagefeed.order import Portion, draw_keys
+from imagefeed.order import Portion
 from imagefeed.overlays import Overlay, overlays
 from imagefeed.pipeline import Pipeline
 from imagefeed.sources import Source
@@ -192,18 +192,21 @@ class Painter:
             point = shrunk_point(pipeline, side or _copied_side(pipeline), scalable=True)
             engine.keep(Keeper(self.source, _COPIES, point, engine.sizes, self._copies))
             engine.fill(view.indices)  # once for all epochs
-        groups = [engine.fetch(view.indices, draw_keys(view.indices, 0), epoch, view.stopped) for epoch in view.epochs]
+        portions = [[Portion(one, one, epoch=epoch) for one in view.indices[:, None]] for epoch in view.epochs]
+        groups = [engine.fetch(column, view.stopped) for column in portions]
         for group in groups:
             engine.finish_fetch(group)
         fetched = time.perf_counter()
         finals: list[Final] = []
-        for group, epoch in zip(groups, view.epochs, strict=True):
-            finals.append(engine.finish_plan(group, epoch))
+        for group in groups:
+            finals.append(engine.finish_plan(group))
             if largest is not None and finals[-1].sizes.max() > largest:
                 raise _LargeError
         planned = time.perf_counter()
-        portions = [Portion(one, one) for one in view.indices[:, None]]
-        renderings = [[engine.render(final, k, [one])[0] for k, one in enumerate(portions)] for final in finals]
+        renderings = [
+            [engine.render(final, k, [one])[0] for k, one in enumerate(column)]
+            for final, column in zip(finals, portions, strict=True)
+        ]
         batches = [[engine.finish_render(one) for one in column] for column in renderings]
         rendered = time.perf_counter()
         return batches, {"read": fetched - start, "plan": planned - fetched, "render": rendered - planned}
