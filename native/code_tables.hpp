@@ -4,6 +4,7 @@
 
 #include "huffman.hpp"
 #include "libjpeg.hpp"
+#include "scan.hpp"
 
 namespace imagefeed {
 
@@ -18,6 +19,8 @@ class CodeTables {
 public:
     // What libjpeg read under a number; null where the file states none, or one that no encoder makes.
     const CodeTable* find(const JHUFF_TBL* stated, int number, bool dc);
+    // The tables of a component's blocks; false where one is missing.
+    bool find(const jpeg_decompress_struct& info, const jpeg_component_info& component, Scan::Block& block);
 
 private:
     CodeTable dc_[NUM_HUFF_TBLS], ac_[NUM_HUFF_TBLS];

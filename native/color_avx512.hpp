@@ -3,6 +3,7 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -59,34 +60,41 @@ inline void put_pixels(const HalfPixels& even, const HalfPixels& odd, int count,
 // Chroma is enlarged by the triangle kernel: three parts of the nearer row and one of the farther one, then the same along
 // the row, rounded down by turns at 8/16 and 7/16; before the first and after the last it is that of the edge.
 void color_row(const ColorRow& row, int count, std::uint8_t* out) {
-    alignas(64) std::int16_t sums[2][kWidestColorRow / 2 + 2 * 64];
-    constexpr int kFirst = 32;
+    // In pieces, whose sums stay near.
+    constexpr int kPiece = 1024, kFirst = 32;
+    alignas(64) std::int16_t sums[2][kFirst + kPiece + 64];
     const int chroma = (count + 1) / 2;
-    for (int k = 0; k < 2; ++k) {
-        std::int16_t* const sum = sums[k] + kFirst;
-        for (int i = 0; i < chroma; i += 32) {
-            const auto wide = [&](const std::uint8_t* from) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i))); };
-            const __m512i near = wide(row.near[k]);
-            _mm512_store_si512(sum + i, _mm512_add_epi16(_mm512_add_epi16(near, _mm512_add_epi16(near, near)), wide(row.far[k])));
-        }
-        sum[-1] = sum[0];
-        sum[chroma] = sum[chroma - 1];
-    }
-    for (int i = 0; i < chroma; i += 32) {
-        __m512i enlarged[2][2];  // even and odd pixels of both
+    for (int start = 0; start < chroma; start += kPiece) {
+        const int end = std::min(start + kPiece, chroma);
         for (int k = 0; k < 2; ++k) {
-            const std::int16_t* const sum = sums[k] + kFirst + i;
-            const __m512i own = _mm512_load_si512(sum), thrice = _mm512_add_epi16(own, _mm512_add_epi16(own, own));
-            const auto mean = [&](const std::int16_t* beside, int round) {
-                const __m512i all = _mm512_add_epi16(_mm512_add_epi16(thrice, _mm512_loadu_si512(beside)), _mm512_set1_epi16(static_cast<short>(round)));
-                return _mm512_sub_epi16(_mm512_srli_epi16(all, 4), _mm512_set1_epi16(128));
-            };
-            enlarged[0][k] = mean(sum - 1, 8);
-            enlarged[1][k] = mean(sum + 1, 7);
+            const std::uint8_t *const near = row.near[k] + start, *const far = row.far[k] + start;
+            std::int16_t* const sum = sums[k] + kFirst;
+            for (int i = 0; i < end - start; i += 32) {
+                const auto wide = [&](const std::uint8_t* from) { return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i))); };
+                const __m512i own = wide(near);
+                _mm512_store_si512(sum + i, _mm512_add_epi16(_mm512_add_epi16(own, _mm512_add_epi16(own, own)), wide(far)));
+            }
+            const auto beside = [&](int i) { return static_cast<std::int16_t>(3 * near[i] + far[i]); };
+            sum[-1] = start > 0 ? beside(-1) : sum[0];
+            sum[end - start] = end < chroma ? beside(end - start) : sum[end - start - 1];
         }
-        const __m512i luma = _mm512_loadu_si512(row.luma + 2 * i);
-        put_pixels(to_rgb(_mm512_and_si512(luma, _mm512_set1_epi16(0xFF)), enlarged[0][0], enlarged[0][1]),
-                   to_rgb(_mm512_srli_epi16(luma, 8), enlarged[1][0], enlarged[1][1]), count - 2 * i, out + 8 * i);
+        for (int i = 0; i < end - start; i += 32) {
+            __m512i enlarged[2][2];  // even and odd pixels of both
+            for (int k = 0; k < 2; ++k) {
+                const std::int16_t* const sum = sums[k] + kFirst + i;
+                const __m512i own = _mm512_load_si512(sum), thrice = _mm512_add_epi16(own, _mm512_add_epi16(own, own));
+                const auto mean = [&](const std::int16_t* beside, int round) {
+                    const __m512i all = _mm512_add_epi16(_mm512_add_epi16(thrice, _mm512_loadu_si512(beside)), _mm512_set1_epi16(static_cast<short>(round)));
+                    return _mm512_sub_epi16(_mm512_srli_epi16(all, 4), _mm512_set1_epi16(128));
+                };
+                enlarged[0][k] = mean(sum - 1, 8);
+                enlarged[1][k] = mean(sum + 1, 7);
+            }
+            const int first = 2 * (start + i);
+            const __m512i luma = _mm512_loadu_si512(row.luma + first);
+            put_pixels(to_rgb(_mm512_and_si512(luma, _mm512_set1_epi16(0xFF)), enlarged[0][0], enlarged[0][1]),
+                       to_rgb(_mm512_srli_epi16(luma, 8), enlarged[1][0], enlarged[1][1]), count - first, out + 4 * first);
+        }
     }
 }
 

@@ -1,5 +1,4 @@
-// The Huffman-coded bits of a JPEG, read here instead of in libjpeg: they are more than half of what decoding costs, and have
-// to be read for every pixel above a region, needed or not. libjpeg keeps all the rest: headers, inverse transform,
+// The Huffman-coded bits of a JPEG, read here instead of in libjpeg, which keeps all the rest: headers, inverse transform,
 // upsampling, color.
 #pragma once
 
@@ -8,7 +7,7 @@
 
 #include "code_tables.hpp"
 #include "libjpeg.hpp"
-#include "scan.hpp"
+#include "scan_reader.hpp"
 
 namespace imagefeed {
 
@@ -28,7 +27,7 @@ public:
     void keep_columns(unsigned first, unsigned end);
     // Reads what was put off of the rows that libjpeg has taken; false at a fault.
     bool finish() {
-        fault_ = !catch_up();
+        fault_ = !reader_.finish();
         return !fault_;
     }
     // Whether the last scan was left because of a fault.
@@ -37,24 +36,8 @@ public:
 
 private:
     static boolean decode_mcu(j_decompress_ptr info, JBLOCKROW* blocks);
-    bool read(JBLOCKROW* blocks);
-    bool catch_up();
-    void leap();
-    void clean_more();
-    bool restart();
-    std::ptrdiff_t bits_left() const;
 
-    // A 0xFF of the data is followed by a zero, that it is no marker. `clean_` is the data without those, a part at a time.
-    static constexpr std::size_t kPart = 1 << 14;
-    std::uint8_t clean_[kMostMcuBytes + kPart + kMostMcuBytes];
-    std::uint8_t* clean_end_ = clean_;
-    const std::uint8_t* stored_ = nullptr;  // what has not been cleaned yet
-    const std::uint8_t* stored_end_ = nullptr;
-    bool at_marker_ = false;
-
-    Scan scan_{};
-    unsigned restart_interval_ = 0, until_restart_ = 0, next_restart_ = 0;  // in MCUs; an interval of 0: no restarts
-    std::size_t put_off_ = 0;  // MCUs that nobody has needed yet
+    ScanReader reader_;
     unsigned column_ = 0, columns_ = 0, first_kept_ = 0, end_kept_ = 0;
     bool fault_ = false;
 };

@@ -8,19 +8,14 @@
 #include <vector>
 
 #include "buffer.hpp"
-#include "code_tables.hpp"
-#include "image.hpp"
-#include "libjpeg.hpp"
-#include "scan.hpp"
+#include "mcu_rows.hpp"
 
 namespace imagefeed {
 
-// Reads sequential 4:2:0 color, at full size, and gives the pixels that libjpeg gives (accurate transform, chroma enlarged
-// by the triangle kernel). What is wrong with a file is not judged here: whoever called decodes it again without this.
+// For what McuRows take. What is wrong with a file is not judged here: whoever called decodes it again without this.
 class IntervalDecoder {
 public:
-    // Whether it takes a region of the file whose header libjpeg has just read. What it makes first of a region stays in the
-    // processor's caches, so there is a most; and some processors are left to libjpeg.
+    // Whether it is for this region of a file too. The samples of all of it must stay in the processor's caches.
     static bool takes(const jpeg_decompress_struct& info, const Region& region);
     // Decodes a region, which begins at an MCU's column, to four bytes a pixel. False at the first fault.
     bool decode(const jpeg_decompress_struct& info, CodeTables& tables, const Region& region, std::uint8_t* pixels, std::size_t pitch);
@@ -49,20 +44,15 @@ private:
     bool is_needed(unsigned mcu) const;
     bool forward(Reader& reader);
     bool finish_mcu(Reader& reader) const;
-    bool transform(unsigned mcu, const std::int16_t* coefficients);
     bool read_all();
-    void color(const Region& region, std::uint8_t* pixels, std::size_t pitch) const;
 
+    McuRows samples_;
     unsigned columns_ = 0, rows_ = 0, interval_ = 0;  // in MCUs
-    Region needed_;                                   // MCUs
-    int chroma_height_ = 0;                           // of the whole picture
-    const std::uint16_t* divisors_[3] = {};
     Reader readers_[2] = {};
     std::vector<Part> parts_;
     std::size_t next_part_ = 0;
-    Buffer clean_, planes_;
+    Buffer clean_;
     std::size_t clean_size_ = 0;
-    std::vector<std::uint8_t*> lines_[3];  // of the planes
     bool fault_ = false;
 };
 

@@ -78,6 +78,7 @@ struct JpegDecoder::Impl {
         errors.base.num_warnings = 0;
         takeover.entropy.forget_fault();
         takeover.intervals.forget_fault();
+        takeover.sequential.forget_fault();
     }
 
     Status failure(Fault fault, const char* what) {
@@ -132,8 +133,7 @@ Status JpegDecoder::decode(const std::uint8_t* data, std::size_t size, Region re
                            const Margin& margin, Buffer& memory, Picture& picture, BitReader reader) {
     Status status = decode_once(data, size, region, denominator, color, margin, memory, picture, reader);
     // What to make of a damaged file is left to libjpeg, from its first bit on.
-    const Takeover& taken = impl_->takeover;
-    if ((taken.entropy.found_fault() || taken.intervals.found_fault()) && reader == BitReader::best)
+    if (impl_->takeover.found_fault() && reader == BitReader::best)
         status = decode_once(data, size, region, denominator, color, margin, memory, picture, BitReader::libjpeg);
     return status;
 }
@@ -164,8 +164,10 @@ Status JpegDecoder::decode_once(const std::uint8_t* data, std::size_t size, Regi
 
     std::uint8_t* const pixels = begin_pixels(color, region, margin, memory, picture);
     const auto pitch = static_cast<std::size_t>(picture.row_stride);
-    if (color && denominator == 1 && reader != BitReader::libjpeg && IntervalDecoder::takes(d.info, region)) {
-        const bool done = d.takeover.intervals.decode(d.info, d.takeover.tables, region, pixels, pitch);
+    if (color && denominator == 1 && reader != BitReader::libjpeg && McuRows::take(d.info, region)) {
+        Takeover& t = d.takeover;
+        const bool done = IntervalDecoder::takes(d.info, region) ? t.intervals.decode(d.info, t.tables, region, pixels, pitch)
+                                                                 : t.sequential.decode(d.info, t.tables, region, pixels, pitch);
         jpeg_abort_decompress(&d.info);
         return done ? Status::ok() : Status::fail(Fault::decode, "a scan with a fault");
     }

@@ -61,7 +61,6 @@ struct GridRow {
 
 // A row of a JPEG before its colors are made: luma, and of both chroma the rows of half its width that lie nearest and next to
 // it. Up to 63 bytes past their ends are read.
-constexpr int kWidestColorRow = 2048;
 struct ColorRow {
     const std::uint8_t* luma;
     const std::uint8_t* near[2];
@@ -84,7 +83,7 @@ struct Kernels {
     bool (*scan_two_mcus)(Scan& one, std::int16_t* const* blocks_of_one, Scan& two, std::int16_t* const* blocks_of_two);
     // The samples of a block of coefficients, or false; see inverse.hpp. Null where libjpeg's own does as well.
     bool (*inverse_dct)(const std::int16_t* coefficients, const std::uint16_t* divisors, std::uint8_t* const* rows, std::size_t column);
-    // `count` pixels of four bytes, up to kWidestColorRow; see intervals.hpp. Null where inverse_dct is.
+    // `count` pixels of four bytes; see mcu_rows.hpp. Null where inverse_dct is.
     void (*color_row)(const ColorRow& row, int count, std::uint8_t* out);
 
     // The coded symbols of a PNG's data up to the end of a block, or to a limit; and a row of it. See inflate.hpp, unfilter.inl.

@@ -5,6 +5,7 @@
 #include "entropy.hpp"
 #include "intervals.hpp"
 #include "inverse.hpp"
+#include "sequential.hpp"
 
 namespace imagefeed {
 
@@ -14,7 +15,10 @@ struct Takeover {
     EntropyDecoder entropy;
     InverseTransform inverse;
     IntervalDecoder intervals;
+    SequentialDecoder sequential;
 
+    // Whether something that the last file was left for was a fault of its data.
+    bool found_fault() const { return entropy.found_fault() || intervals.found_fault() || sequential.found_fault(); }
     static Takeover& of(j_decompress_ptr info) { return *static_cast<Takeover*>(info->client_data); }
 };
 

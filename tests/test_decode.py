@@ -184,15 +184,26 @@ def test_our_reader_is_not_left_for_sound_files(options) -> None:
     assert outcome(data, region, 1, True) == outcome(data, region, 1, False)
 
 
+@pytest.mark.parametrize("subsampling", [0, 2])
 @pytest.mark.parametrize("factor", [3, 12, 255])
-def test_coefficients_of_any_size_become_what_libjpeg_makes_of_them(factor) -> None:
+def test_coefficients_of_any_size_become_what_libjpeg_makes_of_them(factor, subsampling) -> None:
     rng = np.random.default_rng(factor)
-    data = bytearray(saved(rng.integers(0, 2, (40, 56, 3), np.uint8) * 255, quality=100))
+    data = bytearray(saved(rng.integers(0, 2, (40, 56, 3), np.uint8) * 255, quality=100, subsampling=subsampling))
     place = 0
     while (place := data.find(b"\xff\xdb", place)) >= 0:  # the factors that coefficients were divided by: as if larger
         data[place + 5 : place + 69] = bytes([factor] * 64)
         place += 69
-    assert outcome(bytes(data), None, 1, True) == outcome(bytes(data), None, 1, False)
+    reader = True if subsampling == 0 else None  # 4:2:0 is left to libjpeg as a whole, and not block by block
+    assert outcome(bytes(data), None, 1, reader) == outcome(bytes(data), None, 1, False)
+
+
+@pytest.mark.parametrize("width", [2046, 2047, 2048, 2049, 2050, 4097, 4200])
+@pytest.mark.parametrize("interval", [0, 8])
+def test_rows_of_any_width_are_libjpegs(rng, width, interval) -> None:
+    """Colors are made a thousand chroma samples at a time."""
+    data = saved(rng.integers(0, 256, (40, width, 3), np.uint8), restart_marker_blocks=interval)
+    for region in (None, (3, 0, 21, width), (0, 16, 40, 16 + 2049), *(random_region(rng, 40, width) for _ in range(4))):
+        assert outcome(data, region, 1, True) == outcome(data, region, 1, False), region
 
 
 @pytest.mark.parametrize("size", [(70, 90), (64, 128)])
@@ -229,6 +240,19 @@ def test_what_damaged_intervals_give_is_libjpegs_to_say() -> None:
         assert found[0] == found[1]
         read += not isinstance(outcome(bytes(bad), None, 1, True), str)
     assert 20 < read < 380  # both ways were gone
+
+
+@pytest.mark.parametrize("interval", [0, 4])
+@pytest.mark.parametrize("number", [0x40, 0x04, 0xFF])
+def test_tables_that_there_cannot_be_are_libjpegs_to_name(rng, interval, number) -> None:
+    data = saved(rng.integers(0, 256, (40, 60, 3), np.uint8), restart_marker_blocks=interval)
+    of_codes, of_divisors = data.index(b"\xff\xda") + 6, data.index(b"\xff\xc0") + 12
+    for place in (of_codes, of_codes + 2, of_divisors, of_divisors + 3):
+        bad = bytearray(data)
+        bad[place] = number
+        found = [outcome(bytes(bad), None, 1, ours) for ours in (None, False)]
+        assert found[0] == found[1]
+        assert "table 0x" in found[0]
 
 
 def test_a_progressive_file_is_libjpegs_to_read() -> None:
