@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
+
+from imagefeed.loader_state import Placed
 
 
 class Settled:
@@ -49,7 +51,7 @@ class LooksLikePyDataset:
         return len(self)
 
 
-class KerasProtocol(LooksLikePyDataset, ABC):
+class KerasProtocol(LooksLikePyDataset, Placed):
     """The members of a PyDataset, for a class that gives its epochs one after another.
 
     Keras asks for the batches of an epoch by number, in an order that it shuffles itself. A loader's order is keyed by
@@ -65,27 +67,6 @@ class KerasProtocol(LooksLikePyDataset, ABC):
     _taken = 0
     _built = False
     _lock: threading.Lock
-
-    @abstractmethod
-    def __len__(self) -> int:
-        """How many batches an epoch has."""
-
-    @property
-    @abstractmethod
-    def epoch(self) -> int:
-        """The epoch that comes next."""
-
-    @epoch.setter
-    @abstractmethod
-    def epoch(self, epoch: int) -> None: ...
-
-    @abstractmethod
-    def _coming(self) -> tuple[int, int]:
-        """The epoch that comes next, and the batch that it begins with."""
-
-    @abstractmethod
-    def _go_to(self, epoch: int, start: int) -> None:
-        """Let the next epoch be this one, from that batch on."""
 
     @abstractmethod
     def _epoch(self, epoch: int, start: int = 0) -> Iterator[Any]:

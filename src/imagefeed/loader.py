@@ -20,7 +20,6 @@ from imagefeed.feeds.batches import Units, Where, each, is_dict, without_units
 from imagefeed.group import Batch
 from imagefeed.grouping import grouped, told
 from imagefeed.loader_options import OnError, Options, Sampling, dtype_of, order_of
-from imagefeed.loader_state import fingerprint, place_of, state_of
 from imagefeed.memory import available_cores
 from imagefeed.order import Portion, Span
 from imagefeed.pipeline import Pipeline
@@ -153,9 +152,6 @@ class Loader(Feeding):
         self.threads = available_cores() if threads == "auto" else threads
         self.bad = BadRecords()
         """The pictures that could not be read since the current epoch began; `bad.save("bad.csv")` writes them down."""
-        self._place = (0, 0)
-        self._next_epoch = 0
-        self._fingerprint: dict[str, str] | None = None
         self._engine: Engine | None = None
         self._isolated: Isolated | None = None
         self._lock = threading.Lock()
@@ -288,50 +284,7 @@ class Loader(Feeding):
         """Whether iterating goes on with the next epoch (`repeat`)."""
         return self.options.repeat
 
-    # -------------------------------------------------------------------------------------------- its place
-
-    @property
-    def epoch(self) -> int:
-        """The epoch that the next iteration gives; set it to go elsewhere."""
-        return self._next_epoch
-
-    @epoch.setter
-    def epoch(self, epoch: int) -> None:
-        self._go_to(epoch, 0)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Where the loader stands: after the batch that it gave last. Plain values, under a kilobyte of JSON.
-
-        Taken at any time, also within an epoch, by the thread that iterates. What is made ahead does not count.
-
-            >>> from imagefeed import Loader, Pipeline, RandomCrop
-            >>> loader = Loader(photos, Pipeline([RandomCrop((32, 32))]), batch_size=5)
-            >>> _ = next(iter(loader))
-            >>> state = loader.state_dict()
-            >>> state["epoch"], state["batch"]
-            (0, 1)
-            >>> later = Loader(photos, Pipeline([RandomCrop((32, 32))]), batch_size=5)
-            >>> later.load_state_dict(state)
-            >>> len(list(later)), len(list(later))
-            (2, 3)
-        """
-        epoch, batch = self._place
-        if batch >= len(self):
-            epoch, batch = epoch + 1, 0
-        return state_of(self.seed, epoch, batch, self._prints())
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go to where a loader stood when `state_dict()` was taken: the remaining batches are the same, to the byte.
-
-        The number of threads, processes and shards may be another one.
-
-        Args:
-            state: What `state_dict()` gave, also after a journey through JSON.
-
-        Raises:
-            SpecError: The state is of a loader with another source, pipeline, seed or order.
-        """
-        self._go_to(*place_of(state, self.seed, len(self), self._prints()))
+    # -------------------------------------------------------------------------------------------- its records
 
     def shard(self, rank: int, world: int) -> Loader:
         """This loader's part of every batch, for one of several processes that train together.
@@ -425,19 +378,12 @@ class Loader(Feeding):
         """The batch of a record, where anything depends on it."""
         return self._order.batch_of(key, epoch) if self.pipeline.shares_draws else 0
 
-    def _coming(self) -> tuple[int, int]:
-        return self._place if self._place[0] == self._next_epoch else (self._next_epoch, 0)
-
-    def _go_to(self, epoch: int, start: int) -> None:
-        self._next_epoch = epoch
-        self._place = (epoch, start)
-
     def _epoch(self, epoch: int, start: int = 0, made: Iterator[Batch] | None = None) -> Iterator[Any]:
         """An epoch, whose batches are counted as given; `made`: its batches, if they are being made already."""
         self.bad = BadRecords()
         self._place = (epoch, start)
         for batch in self.batches(epoch, start=start) if made is None else self._good(made):
-            self._place = (epoch, self._place[1] + 1)
+            self._place = (epoch, batch.portion.number + 1)
             if len(batch.images):  # of a batch nothing may be left
                 yield self._given(batch)
         self._place = (epoch + 1, 0)
@@ -469,11 +415,6 @@ class Loader(Feeding):
         if weights is not None:
             return batch.images, batch.targets, weights
         return batch.images if batch.targets is None else (batch.images, batch.targets)
-
-    def _prints(self) -> dict[str, str]:
-        if self._fingerprint is None:
-            self._fingerprint = fingerprint(self.source, self.pipeline, self._order)
-        return self._fingerprint
 
     def _check_index(self, index: int) -> None:
         if not 0 <= index < len(self.source):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -69,3 +70,76 @@ def place_of(state: Mapping[str, Any], seed: int, batches: int, prints: Mapping[
 
 def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=8).hexdigest()
+
+
+class Placed(ABC):
+    """What knows which batch comes next, and what that depends on: the part of a loader that a checkpoint saves."""
+
+    source: Source
+    pipeline: Pipeline
+    seed: int
+    _order: Order
+    _place = (0, 0)  # the epoch, and the batch after the one that was given last
+    _next_epoch = 0
+    _fingerprint: dict[str, str] | None = None
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next iteration gives; set it to go elsewhere."""
+        return self._next_epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._go_to(epoch, 0)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader stands: after the batch that it gave last. Plain values, under a kilobyte of JSON.
+
+        Taken at any time, also within an epoch, by the thread that iterates. What is made ahead does not count.
+
+            >>> from imagefeed import Loader, Pipeline, RandomCrop
+            >>> loader = Loader(photos, Pipeline([RandomCrop((32, 32))]), batch_size=5)
+            >>> _ = next(iter(loader))
+            >>> state = loader.state_dict()
+            >>> state["epoch"], state["batch"]
+            (0, 1)
+            >>> later = Loader(photos, Pipeline([RandomCrop((32, 32))]), batch_size=5)
+            >>> later.load_state_dict(state)
+            >>> len(list(later)), len(list(later))
+            (2, 3)
+        """
+        epoch, batch = self._place
+        if batch >= len(self):
+            epoch, batch = epoch + 1, 0
+        return state_of(self.seed, epoch, batch, self._prints())
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go to where a loader stood when `state_dict()` was taken: the remaining batches are the same, to the byte.
+
+        The number of threads, processes and shards may be another one.
+
+        Args:
+            state: What `state_dict()` gave, also after a journey through JSON.
+
+        Raises:
+            SpecError: The state is of a loader with another source, pipeline, seed or order.
+        """
+        self._go_to(*place_of(state, self.seed, len(self), self._prints()))
+
+    def _coming(self) -> tuple[int, int]:
+        """The epoch that comes next, and the batch that it begins with."""
+        return self._place if self._place[0] == self._next_epoch else (self._next_epoch, 0)
+
+    def _go_to(self, epoch: int, start: int) -> None:
+        """Let the next epoch be this one, from that batch on."""
+        self._next_epoch = epoch
+        self._place = (epoch, start)
+
+    def _prints(self) -> dict[str, str]:
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint(self.source, self.pipeline, self._order)
+        return self._fingerprint
