@@ -4,8 +4,9 @@ The transforms are found, not listed: every class that the package exports, by t
 examples. A new transform without such an example fails here.
 """
 
+import inspect
 import pickle
-from dataclasses import FrozenInstanceError, fields, replace
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 
 import array_api_strict
 import numpy as np
@@ -111,6 +112,13 @@ def test_every_public_transform_shows_an_example() -> None:
     } <= WITHOUT_EXAMPLE
     assert len(PUBLIC) > 60
     assert len(set(EXAMPLES)) == len({repr(example) for example in EXAMPLES}) == len(EXAMPLES)
+
+
+@pytest.mark.parametrize("cls", [getattr(feed, name) for name in feed.__all__ if name != "__version__"])
+def test_every_field_is_told_of_where_help_looks_for_it(cls) -> None:
+    told = inspect.getdoc(cls) or ""
+    names = [one.name for one in fields(cls)] if isinstance(cls, type) and is_dataclass(cls) else []
+    assert [name for name in names if f"\n    {name}: " not in told] == []
 
 
 @every

@@ -355,6 +355,10 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     pages = [file.read_text("utf-8") for file in (tmp_path / "site").rglob("*.html")]
     assert not any("{{ " in page for page in pages)
     assert "https://fonts." not in index
+    reference = (tmp_path / "site" / "reference.html").read_text("utf-8")
+    described = {name.rpartition(".")[2] for name in re.findall(r'id="(imagefeed\.[\w.]+)"', reference)}
+    assert set(feed.__all__) - described == {"__version__"}
+    assert "imagefeed.loader.Loader.state_dict" in reference
 
 
 def _hooks() -> Any:

@@ -58,7 +58,14 @@ def _check_order(variable: Uniform | LogUniform | Integers) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Uniform(Variable):
-    """Real numbers in [low, high), each as likely as the others."""
+    """Real numbers in [low, high), each as likely as the others.
+
+    Attributes:
+        low: The lowest number.
+        high: What all numbers are below, or equal to where it is `low`.
+        shape: The shape of one record's value; () is a single number.
+        per: Whether every "sample" has a value of its own, or all of a "batch" share one.
+    """
 
     low: float
     high: float
@@ -75,7 +82,14 @@ class Uniform(Variable):
 
 @dataclass(frozen=True, slots=True)
 class LogUniform(Variable):
-    """Positive numbers in [low, high) whose logarithm is uniform: a half is as likely as a double."""
+    """Positive numbers in [low, high) whose logarithm is uniform: a half is as likely as a double.
+
+    Attributes:
+        low: The lowest number, above 0.
+        high: What all numbers are below, or equal to where it is `low`.
+        shape: The shape of one record's value; () is a single number.
+        per: Whether every "sample" has a value of its own, or all of a "batch" share one.
+    """
 
     low: float
     high: float
@@ -94,7 +108,14 @@ class LogUniform(Variable):
 
 @dataclass(frozen=True, slots=True)
 class Normal(Variable):
-    """Normally distributed numbers, by the transform of Box and Muller (1958): two uniform numbers each."""
+    """Normally distributed numbers, by the transform of Box and Muller (1958): two uniform numbers each.
+
+    Attributes:
+        mean: Their mean.
+        std: Their standard deviation, at least 0.
+        shape: The shape of one record's value; () is a single number.
+        per: Whether every "sample" has a value of its own, or all of a "batch" share one.
+    """
 
     mean: float = 0.0
     std: float = 1.0
@@ -118,7 +139,14 @@ class Normal(Variable):
 
 @dataclass(frozen=True, slots=True)
 class Integers(Variable):
-    """Whole numbers from low to high, both included, each as likely as the others."""
+    """Whole numbers from low to high, both included, each as likely as the others.
+
+    Attributes:
+        low: The lowest.
+        high: The highest; there are fewer than 2**53.
+        shape: The shape of one record's value; () is a single number.
+        per: Whether every "sample" has a value of its own, or all of a "batch" share one.
+    """
 
     low: int
     high: int
@@ -140,7 +168,14 @@ class Integers(Variable):
 
 @dataclass(frozen=True, slots=True)
 class Choice(Variable):
-    """One of the given numbers, with probabilities in proportion to `weights` (default: all alike)."""
+    """One of the given numbers.
+
+    Attributes:
+        values: The numbers, at least one.
+        weights: How likely each is in relation to the others, at least 0; None for all alike.
+        shape: The shape of one record's value; () is a single number.
+        per: Whether every "sample" has a value of its own, or all of a "batch" share one.
+    """
 
     values: tuple[float, ...]
     weights: tuple[float, ...] | None = None
@@ -174,7 +209,13 @@ def check_weights(where: str, weights: tuple[float, ...], count: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Bernoulli(Variable):
-    """True with the given probability, else False."""
+    """True with the given probability, else False.
+
+    Attributes:
+        probability: From 0 to 1.
+        shape: The shape of one record's value; () is a single number.
+        per: Whether every "sample" has a value of its own, or all of a "batch" share one.
+    """
 
     probability: float
 
@@ -193,6 +234,11 @@ class Beta(Variable):
     The lower half of the distribution is integrated (Simpson's rule on 4,096 intervals) and interpolated; the upper
     half is its mirror image. Where alpha is below 1 the density has a pole, and v = x**alpha, in which it has none,
     takes the place of x.
+
+    Attributes:
+        alpha: From 0.01 to 100: 1 is uniform, less prefers 0 and 1, more prefers the middle.
+        shape: The shape of one record's value; () is a single number.
+        per: Whether every "sample" has a value of its own, or all of a "batch" share one.
     """
 
     alpha: float

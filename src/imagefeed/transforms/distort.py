@@ -72,6 +72,10 @@ class ElasticTransform(Distorted):
 
     Attributes:
         strength: The deviation of a node's shift, as a fraction of a cell, 0 to 0.5. Beyond a third the picture folds.
+        grid: Rows and columns of the grid's cells.
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
     """
 
     strength: float
@@ -96,6 +100,10 @@ class GridDistortion(Distorted):
 
     Attributes:
         strength: How far a node moves at most, as a fraction of a cell, 0 to 0.5, up to which nothing folds.
+        grid: Rows and columns of the grid's cells.
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
     """
 
     strength: float

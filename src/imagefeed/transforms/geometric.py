@@ -41,8 +41,11 @@ class Flipped(Transform):
 class HorizontalFlip(Flipped):
     """Mirror left and right.
 
-    >>> HorizontalFlip()
-    HorizontalFlip()
+        >>> HorizontalFlip()
+        HorizontalFlip()
+
+    Attributes:
+        probability: How likely a record is mirrored.
     """
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
@@ -55,8 +58,11 @@ class HorizontalFlip(Flipped):
 class VerticalFlip(Flipped):
     """Mirror top and bottom.
 
-    >>> VerticalFlip()
-    VerticalFlip()
+        >>> VerticalFlip()
+        VerticalFlip()
+
+    Attributes:
+        probability: How likely a record is mirrored.
     """
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
@@ -138,6 +144,10 @@ class Rotate(Moved):
 
     Attributes:
         degrees: Range of the angle, counter-clockwise positive.
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
+        antialias: Whether to average over all the pixels that fall into one, where the picture shrinks.
     """
 
     degrees: Range
@@ -163,6 +173,10 @@ class Translate(Moved):
     Attributes:
         x: Range of the shift to the right, as a fraction of the width.
         y: Range of the shift downward, as a fraction of the height.
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
+        antialias: Whether to average over all the pixels that fall into one, where the picture shrinks.
     """
 
     x: Range = (0.0, 0.0)
@@ -190,6 +204,10 @@ class Shear(Moved):
     Attributes:
         x: Range of the angle, in degrees, by which columns lean; positive moves the top to the right.
         y: Range of the angle, in degrees, by which rows lean; positive moves the right side up.
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
+        antialias: Whether to average over all the pixels that fall into one, where the picture shrinks.
     """
 
     x: Range = (0.0, 0.0)
@@ -217,6 +235,10 @@ class Zoom(Moved):
     Attributes:
         factor: Range of the magnification; above 1 things grow.
         keep_ratio: Whether width and height grow by the same factor, or each by its own.
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
+        antialias: Whether to average over all the pixels that fall into one, where the picture shrinks.
     """
 
     factor: Range
@@ -248,6 +270,10 @@ class Affine(Moved):
         shear_x: Range of the angle, in degrees, by which columns lean.
         shear_y: Range of the angle, in degrees, by which rows lean.
         zoom: Range of the magnification.
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
+        antialias: Whether to average over all the pixels that fall into one, where the picture shrinks.
     """
 
     degrees: Range = (0.0, 0.0)
@@ -288,6 +314,10 @@ class Perspective(Moved):
     Attributes:
         strength: How far a corner moves at most, as a fraction of half the width and height; from 0 to 0.45,
             beyond which the four corners would no longer surround a picture.
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
+        antialias: Whether to average over all the pixels that fall into one, where the picture shrinks.
     """
 
     strength: float
@@ -333,6 +363,10 @@ class RandomPerspective(Affine):
         shear_y: Range of the angle, in degrees, by which rows lean.
         zoom: Range of the magnification.
         strength: How far a corner moves at most, as a fraction of half the width and height; from 0 to 0.45.
+        border: What lies outside: "reflect" (the edge pixel twice), "replicate", "wrap", or "constant".
+        fill: The level, 0 to 255, of a constant border.
+        interpolation: "bilinear" or "nearest".
+        antialias: Whether to average over all the pixels that fall into one, where the picture shrinks.
     """
 
     degrees: Range = (-10.0, 10.0)

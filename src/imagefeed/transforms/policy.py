@@ -174,6 +174,8 @@ class RandAugment(Policy):
     Attributes:
         count: How many operations a record gets, one after another; N in the paper.
         magnitude: How strong they are, from 0 to 30; M in the paper.
+        border: What shears, shifts and turns find outside: "constant", "reflect", "replicate" or "wrap".
+        fill: The level, 0 to 255, of a constant border.
     """
 
     count: int = 2
@@ -211,6 +213,10 @@ class TrivialAugment(Policy):
 
         >>> TrivialAugment()
         TrivialAugment()
+
+    Attributes:
+        border: What shears, shifts and turns find outside: "constant", "reflect", "replicate" or "wrap".
+        fill: The level, 0 to 255, of a constant border.
     """
 
     def variables(self) -> Mapping[str, Variable]:
@@ -283,6 +289,8 @@ class AutoAugment(Policy):
 
     Attributes:
         policy: What it was learned on: "imagenet", "cifar10" or "svhn".
+        border: What shears, shifts and turns find outside: "constant", "reflect", "replicate" or "wrap".
+        fill: The level, 0 to 255, of a constant border.
     """
 
     policy: Literal["imagenet", "cifar10", "svhn"] = "imagenet"
@@ -334,6 +342,8 @@ class AugMix(Policy):
         severity: How strong an operation is at most, from 0.1 to 10; 3 in the paper.
         width: How many chains there are; 3 in the paper.
         depth: Range of the number of operations in a chain, integers within 1 to 5, both included.
+        border: What shears, shifts and turns find outside: "constant", "reflect", "replicate" or "wrap".
+        fill: The level, 0 to 255, of a constant border.
     """
 
     severity: float = 3.0

@@ -201,8 +201,13 @@ class SideResized(Transform):
 class ResizeLongestSide(SideResized):
     """Resize such that the longer side has a given length; the ratio of the sides stays.
 
-    >>> ResizeLongestSide(256)
-    ResizeLongestSide(256)
+        >>> ResizeLongestSide(256)
+        ResizeLongestSide(256)
+
+    Attributes:
+        size: The length in pixels.
+        interpolation: The kernel; Pillow's of the same name.
+        antialias: Whether to average over all the pixels that fall into one.
     """
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
@@ -213,8 +218,13 @@ class ResizeLongestSide(SideResized):
 class ResizeShortestSide(SideResized):
     """Resize such that the shorter side has a given length; the ratio of the sides stays.
 
-    >>> ResizeShortestSide(256)
-    ResizeShortestSide(256)
+        >>> ResizeShortestSide(256)
+        ResizeShortestSide(256)
+
+    Attributes:
+        size: The length in pixels.
+        interpolation: The kernel; Pillow's of the same name.
+        antialias: Whether to average over all the pixels that fall into one.
     """
 
     def lower(self, drawn: Drawn, extent: Extent, xp: Namespace) -> tuple[Op, ...]:
