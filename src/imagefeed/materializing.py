@@ -68,44 +68,44 @@ def materialize(
     """
     check_files(source, pipeline, copies, quality, format)
     if shards is not None:
-        packing = packing_of(
-            source,
-            pipeline,
-            out,
-            copies=copies,
-            seed=seed,
-            form=format,
-            quality=quality,
-            shards=shards,
-            threads=threads,
-        )
-        packing.begin()
-        made: list[Shard] = []
-        for number in range(shards):
-            made.append(packing.write(number))
-            advance(shards)
-        return packing.finish(made).samples
+        options: dict[str, Any] = {"copies": copies, "seed": seed, "form": format, "quality": quality}
+        return _write_shards(packing_of(source, pipeline, out, shards=shards, threads=threads, **options), advance)
     root = Path(out)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise SourceError(f"materialize: {root} is there already, and not an empty folder; name another one")
-    for name in source.classes or ("",):
-        (root / name).mkdir(parents=True, exist_ok=True)
     loader = Loader(source, pipeline, batch_size=1, shuffle=False, seed=seed, dtype="uint8", threads=threads)
-    stems = _stems(source)
-    total = copies * len(source)
+    _write_files(loader, root, copies, format, quality, advance)
+    return copies * len(source)
+
+
+def _write_shards(packing: Packing, advance: Callable[[int], None]) -> int:
+    """Write all tar files and their manifest; how many pictures they hold."""
+    packing.begin()
+    made: list[Shard] = []
+    for number in range(packing.count):
+        made.append(packing.write(number))
+        advance(packing.count)
+    return packing.finish(made).samples
+
+
+def _write_files(
+    loader: Loader, root: Path, copies: int, form: FileFormat, quality: int, advance: Callable[[int], None]
+) -> None:
+    """Write `copies` epochs of a loader of single pictures, in a folder for every class."""
+    for name in loader.source.classes or ("",):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    stems = _stems(loader.source)
     pending: deque[Future[None]] = deque()
     with ThreadPoolExecutor(loader.threads) as pool:
         for epoch in range(copies):
             for batch in loader.batches(epoch):
-                index = int(batch.indices[0])
-                file = root / f"{stems[index]}-{epoch}.{format}"
-                pending.append(pool.submit(_write, batch.images[0], file, format, quality))
+                file = root / f"{stems[int(batch.indices[0])]}-{epoch}.{form}"
+                pending.append(pool.submit(_write, batch.images[0], file, form, quality))
                 if len(pending) > 4 * loader.threads:  # the rest waits as bytes of memory
                     pending.popleft().result()
-                advance(total)
+                advance(copies * len(loader.source))
         for future in pending:
             future.result()
-    return total
 
 
 def packing_of(
