@@ -121,7 +121,7 @@ def loader(pipeline: feed.Pipeline, images: np.ndarray) -> np.ndarray:
     records, pool = _native.Records(COUNT), _native.Pool(1)
     for row, image in enumerate(images):
         records.set_array(row, image)
-    out = np.empty((COUNT, *result.common_size(), 3), np.float32)
+    out = np.empty((COUNT, *result.sizes[0], 3), np.float32)
     job = pool.render(records, program(result, color=True, dtype="float32", layout="nhwc"), 0, out)
     while not job.wait(1000):
         continue

@@ -39,7 +39,7 @@ def test_a_usual_pipeline_is_one_pass() -> None:
     warp = only_warp(result)
     assert (warp.interpolation, warp.border, warp.antialias) == ("bilinear", "reflect", True)
     assert [type(op) for op in result.passes[0].ops] == [Normalize]
-    assert result.common_size() == (224, 224)
+    assert (result.sizes == 224).all()
     assert result.host is None
 
 
@@ -288,12 +288,6 @@ def test_a_horizon_within_the_view_needs_the_whole_picture() -> None:
 
 
 # ---------- errors and words
-
-
-def test_records_of_two_sizes_are_no_batch() -> None:
-    result = planned(feed.HorizontalFlip())
-    with pytest.raises(PlanError, match="record 0 becomes 300x400 and record 1 becomes 400x300; add Resize"):
-        result.common_size()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import sys
 import textwrap
 import threading
 import time
+from multiprocessing import Pipe
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 
 import imagefeed as feed
 from imagefeed import Loader, Pipeline, WorkerError
+from imagefeed.slots import SlotReader, SlotWriter
 
 LONG = "IMAGEFEED_TORTURE" in os.environ
 LINUX = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc")
@@ -61,6 +63,21 @@ def alive(pid: int) -> bool:
 def children(pid: int) -> list[int]:
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout
     return [int(one) for one in found.split()]
+
+
+def test_large_arrays_of_one_message_do_not_share_a_slot() -> None:
+    ours, theirs = Pipe()
+    released, let_go = Pipe(duplex=False)
+    writer, reader = SlotWriter(ours, released, os.getpid()), SlotReader(theirs, let_go)
+    arrays = [np.full(100_000, k, np.uint8) for k in range(3)]
+    for _ in range(2):  # the second time in the slots that the first one let go of
+        writer.send(arrays)
+        received = reader.receive()
+        assert [set(one.tolist()) for one in received] == [{0}, {1}, {2}]
+        del received
+    assert len(reader._slots) == 3
+    for one in (ours, theirs, released, let_go):
+        one.close()
 
 
 @LINUX

@@ -22,7 +22,7 @@ from imagefeed.ops import Blend, ColorMatrix, Effect, Extent, Host, Lut, Mix, No
 from imagefeed.order import draw_keys
 from imagefeed.pipeline import Stage, Step
 from imagefeed.transforms.base import Drawn
-from imagefeed.types import Array, Namespace, Size
+from imagefeed.types import Array, Namespace
 
 Ints: TypeAlias = NDArray[np.int64]
 Pointwise: TypeAlias = ColorMatrix | Lut | Normalize | Whiten | Effect
@@ -73,24 +73,6 @@ class Plan:
     region: Ints
     denominator: Ints
     drawn: tuple[Drawn, ...]
-
-    def common_size(self) -> Size:
-        """The size that all records share.
-
-        Raises:
-            PlanError: They do not share one, so they cannot be a batch.
-        """
-        first = self.sizes[0]
-        other = np.flatnonzero((self.sizes != first).any(axis=1))
-        if len(other):
-            becomes = " and ".join(
-                f"record {self.records[row]} becomes {self.sizes[row, 0]}x{self.sizes[row, 1]}"
-                for row in (0, int(other[0]))
-            )
-            raise PlanError(
-                f"a batch needs pictures of one size, but {becomes}; add Resize((height, width)) to the pipeline"
-            )
-        return int(first[0]), int(first[1])
 
     def explain(self, row: int) -> str:
         """What is done to one record, in words: its draws, then the passes that follow from them."""

@@ -76,7 +76,6 @@ class SlotWriter:
 
         data = pickle.dumps(value, protocol=5, buffer_callback=travels)
         with self._lock:
-            self._held.update(slot for slot, _, _ in places)
             new = list(self._files)
             self._connection.send((data, places, [(slot, len(self._slots[slot])) for slot in new]))
             for slot in new:
@@ -85,9 +84,12 @@ class SlotWriter:
                 os.close(file)
 
     def _place(self, array: Bytes) -> Place:
+        """Where an array lies, in a slot that is held from now on, until the other side lets go of it."""
         address = _address(array)
         for slot, start in enumerate(self._starts):
             if start <= address < start + len(self._slots[slot]):
+                with self._lock:
+                    self._held[slot] += 1
                 return slot, address - start, len(array)
         copy = self.take(len(array))
         copy[:] = array
