@@ -259,6 +259,8 @@ JOBS: tuple[Job, ...] = (
 
 # The promises that job "start" is held to, in seconds.
 START_TARGETS: Mapping[str, float] = {"import": 0.3, "first batch": 0.2, "listing": 0.15}
+SMALL_CACHE = "imagefeed-jpeg"
+"""The system whose cache is to take less than its files, and to be as much faster than others as one in memory."""
 LISTING_TARGET = 10.0
 """How many times as fast as Keras's listing ours is to be."""
 GROWTH_TARGET = 10.0

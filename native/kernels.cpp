@@ -4,8 +4,12 @@
 #include <cstdlib>
 #include <cstring>
 
-#if defined(IMAGEFEED_X86) && defined(_MSC_VER)
+#if defined(IMAGEFEED_X86)
+#if defined(_MSC_VER)
 #include <intrin.h>
+#else
+#include <cpuid.h>
+#endif
 #endif
 
 namespace imagefeed {
@@ -34,8 +38,10 @@ CpuSupport detect() {
 #else
 CpuSupport detect() {
     __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") &&
-                      __builtin_cpu_supports("f16c");
+    unsigned leaf1[4] = {};
+    const bool known = __get_cpuid(1, &leaf1[0], &leaf1[1], &leaf1[2], &leaf1[3]) != 0;
+    const bool f16c = known && (leaf1[2] & (1u << 29)) != 0;  // Clang 14's __builtin_cpu_supports does not know it
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("fma") && f16c;
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                         __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");

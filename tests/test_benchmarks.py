@@ -103,9 +103,10 @@ def test_every_kind_of_result_becomes_a_table(bench: dict[str, Any], results: di
         assert "imagefeed" in shown, job.name
     assert "Keras takes 10.0x as long (10x: held)" in page
     assert (
-        "| FFCV, its file of levels, short side 256 | 2.00 s | 100 | **10.00x** (2x: held) | 3 MiB | 38% | 9 MiB |"
-        in page
+        "| FFCV, its file of levels, short side 256 | 2.00 s | 100 | **10.00x** (2x: held) | **10.00x** (2x: held) "
+        "| 3 MiB | 38% | 9 MiB |" in page
     )
+    assert "cache in a folder, JPEG | 2.00 s | 1,000 |  |  | 3 MiB | 38% (less than 100%: held) |" in page
     assert "**no**: ended by the system, out of memory | 7 of 8 | 1.5 s |" in page
     assert "33% | the lowest: held |" not in page
     assert "1.0 ms | 3% | the lowest: held |" in page
