@@ -113,7 +113,8 @@ def limited_table(job: Result, entries: Result) -> str:
         images = f"{one['images']:,} of {one['wanted']:,}"
         return [end, images, *epochs[:2], mebibytes(one["peak"]), mebibytes(disk) if disk else ""]
 
-    return table(head, rows_of(entries, 6, cells))
+    note = "The peak is of resident pages, libraries' and mapped files' among them, which the limit does not all count."
+    return f"{table(head, rows_of(entries, 6, cells))}\n\n{note}"
 
 
 def ending(status: int) -> str:
