@@ -107,6 +107,12 @@ def test_a_script_is_never_run(tmp_path: Path) -> None:
         migrate("def (")
 
 
+def test_the_command_names_a_script_that_is_none(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("def (")
+    with pytest.raises(feed.SpecError, match=r"bad\.py: not Python"):
+        CliRunner().invoke(app, ["migrate", str(tmp_path / "bad.py")], catch_exceptions=False)
+
+
 def test_the_command(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(TORCH)
     shown = CliRunner().invoke(app, ["migrate", str(tmp_path / "train.py")], catch_exceptions=False)

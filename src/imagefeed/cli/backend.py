@@ -14,7 +14,7 @@ _BACKENDS = ("jax", "torch", "tensorflow")
 
 
 class MissingError(ImagefeedError):
-    """Something that the demo needs is not installed."""
+    """Something that a command needs is not installed."""
 
 
 def load_keras() -> Any:

@@ -18,6 +18,7 @@ from imagefeed.cli.arguments import AsJson, Folder
 from imagefeed.cli.guard import check_skew
 from imagefeed.cli.scan import Scan, scan
 from imagefeed.errors import SpecError
+from imagefeed.memory import format_bytes
 
 _LISTED = 20  # of what may be thousands; --json has them all
 
@@ -86,7 +87,7 @@ def _show(found: Scan) -> None:
     out = console.out
     classes: dict[str, int] = facts["classes"]
     named = f" in {len(classes)} classes" if classes else ""
-    out.print(f"[bold]{escape(str(found.folder))}[/]: {facts['files']} files{named}, {facts['bytes'] / 1e6:,.1f} MB")
+    out.print(f"[bold]{escape(str(found.folder))}[/]: {facts['files']} files{named}, {format_bytes(facts['bytes'])}")
     if classes:
         table = Table("class", box=None, pad_edge=False)
         table.add_column("files", justify="right")

@@ -29,6 +29,8 @@ def migrate(
         raise SpecError(f"{script}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise SpecError(f"{script}: is no text in UTF-8; expected a Python file") from error
+    except SpecError as error:
+        raise SpecError(f"{script}: {error}") from error
     if as_json:
         content = [
             {

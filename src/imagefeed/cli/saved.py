@@ -15,6 +15,7 @@ from imagefeed import spec
 from imagefeed.cli import console
 from imagefeed.cli.arguments import AsJson, Folder, load_pipeline
 from imagefeed.cli.scan import open_folder
+from imagefeed.memory import format_bytes
 from imagefeed.pipeline import Pipeline
 from imagefeed.statistics import Covariance, Method, Per, Statistics
 from imagefeed.transforms import Normalize, Resize, Whiten
@@ -30,7 +31,7 @@ def show(
         return
     value = spec.load(file, object)
     size = file.stat().st_size
-    console.out.print(f"[bold]{escape(str(file))}[/]: {type(value).__name__}, {_bytes(size)}")
+    console.out.print(f"[bold]{escape(str(file))}[/]: {type(value).__name__}, {format_bytes(size)}")
     if isinstance(value, Statistics):
         _show_statistics(value)
         return
@@ -81,7 +82,7 @@ def stats(
         mean, std = (tuple(round(float(v), 3) for v in array.ravel()) for array in (found.mean, found.std))
         console.out.print(f"[green]Normalize(mean={mean}, std={std})[/]", soft_wrap=True)
     if output is not None:
-        console.out.print(f"wrote {escape(str(output))} ({_bytes(output.stat().st_size)})", soft_wrap=True)
+        console.out.print(f"wrote {escape(str(output))} ({format_bytes(output.stat().st_size)})", soft_wrap=True)
 
 
 def _plain(value: Statistics) -> dict[str, Any]:
@@ -120,7 +121,3 @@ def _show_covariance(value: Covariance) -> None:
     console.out.print(
         f"{value.method} whitening by {k} of {d} directions, which hold {value.explained:.2%} of the variance"
     )
-
-
-def _bytes(count: int) -> str:
-    return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count:,} bytes"

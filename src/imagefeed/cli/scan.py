@@ -71,14 +71,18 @@ class Scan:
     passed_over: tuple[str, ...]
 
 
-def open_folder(path: Path) -> Source:
+def open_folder(path: Path, *, mask: str | None = None) -> Source:
     """The pictures of a folder: with classes where it has sub-folders, else without.
+
+    Args:
+        path: The folder.
+        mask: Where the mask of each picture lies, as for `imagefeed.folder`.
 
     Raises:
         SourceError: There are no pictures in it.
     """
     has_classes = path.is_dir() and any(entry.is_dir() and entry.name[0] != "." for entry in path.iterdir())
-    return folder(path, labels="int" if has_classes else None)
+    return folder(path, labels="int" if has_classes else None, mask=mask)
 
 
 def scan(path: Path, *, advance: Callable[[int], None] = lambda total: None) -> Scan:

@@ -56,14 +56,17 @@ def contact_sheet(
 
 
 def _picture(pixels: NDArray[Any]) -> Image.Image:
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+    picture = _image(pixels)
     picture.thumbnail((_LARGEST_CELL, _LARGEST_CELL))
     return picture
 
 
+def _image(pixels: NDArray[Any]) -> Image.Image:
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+
+
 def _original(file: str, color: Any, box: tuple[int, int]) -> Image.Image:
-    pixels = read(file, color=color)
-    picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+    picture = _image(read(file, color=color))
     scale = min(box[0] / picture.width, box[1] / picture.height)
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     return picture.resize(size, Image.Resampling.LANCZOS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import webbrowser
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +14,7 @@ from imagefeed.cli.backend import MissingError
 from imagefeed.cli.scan import open_folder
 from imagefeed.errors import SpecError
 from imagefeed.pipeline import Pipeline
-from imagefeed.sources import Source, folder as folder_source
+from imagefeed.sources import Source
 from imagefeed.transforms import HorizontalFlip, RandomResizedCrop
 
 FIRST = Pipeline([RandomResizedCrop((224, 224), scale=(0.35, 1.0)), HorizontalFlip()])
@@ -51,7 +50,7 @@ def studio(
     except ModuleNotFoundError as error:
         raise MissingError(f"{error.name} is not installed: pip install 'imagefeed[studio]'") from error
     first = FIRST if pipeline is None else load_pipeline(pipeline)
-    shown = _source(folder, mask) if source is None else named_source(source)
+    shown = open_folder(folder, mask=mask) if source is None else named_source(source)
     server = Studio(shown, first, title=folder.resolve().name, port=port)
     console.err.print(f"[bold]{escape(server.address)}[/]", soft_wrap=True)
     console.err.print(f"{len(shown)} pictures; Ctrl-C to end", soft_wrap=True)
@@ -71,10 +70,3 @@ def named_source(name: str) -> Source:
     if not isinstance(found, Source):
         raise SpecError(f"--source: {name!r} is {found!r}; expected a source, as from imagefeed.folder(...)")
     return found
-
-
-def _source(path: Path, mask: str | None) -> Source:
-    if mask is None:
-        return open_folder(path)
-    has_classes = any(entry.is_dir() and entry.name[0] != "." for entry in path.iterdir())
-    return folder_source(path, labels="int" if has_classes else None, mask=mask)
