@@ -245,6 +245,35 @@ def test_a_folder_holds_an_epoch_when_the_next_one_has_come(photos, tmp_path) ->
     assert not store._pending
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_warning_that_is_an_error_reaches_whoever_iterates(photos, tmp_path, monkeypatch) -> None:
+    loader = Loader(photos, Pipeline([feed.Resize((16, 16))]), batch_size=4, cache=Cache(tmp_path / "kept"))
+    next(iter(loader))
+
+    def full() -> None:
+        raise RuntimeWarning("the cache cannot be written")
+
+    monkeypatch.setattr(loader._engine.keeper.store, "flush", full)
+    raised: list[BaseException] = []
+
+    def iterate() -> None:
+        try:
+            list(loader)
+        except RuntimeWarning as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=iterate, daemon=True)
+    thread.start()
+    thread.join(20)
+    assert [str(error) for error in raised] == ["the cache cannot be written"]
+
+
+def test_a_cache_in_another_process_is_not_filled_here(photos) -> None:
+    loader = Loader(photos, Pipeline([feed.Resize((16, 16))]), cache="ram", isolate=True)
+    with pytest.raises(SpecError, match=r"in the memory of another process \(isolate=True\); iterate instead"):
+        loader.fill_cache()
+
+
 def test_changed_files_are_never_served(photos, cache) -> None:
     loader = Loader(photos, PREFIX.deterministic(), batch_size=31, cache=cache)
     before = next(iter(loader))[0]

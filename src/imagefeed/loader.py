@@ -263,9 +263,12 @@ class Loader(Feeding):
             What could not be read.
 
         Raises:
-            SpecError: The loader has no cache.
+            SpecError: The loader has no cache, or one in the memory of a process of its own (`isolate`).
         """
         self.cache_estimate()
+        cache = self.options.cache_used
+        if self.options.isolate and cache is not None and cache.in_ram:
+            raise SpecError("fill_cache: the cache is in the memory of another process (isolate=True); iterate instead")
         engine, count, bad = self._ready_engine(), len(self.source), BadRecords()
         for first in range(0, count, _FILLED_TOGETHER):
             indices = np.arange(first, min(first + _FILLED_TOGETHER, count))

@@ -109,12 +109,13 @@ class Run:
 
     def _conduct(self) -> None:
         try:
-            self._render_all()
+            try:
+                self._render_all()
+            finally:
+                self._flush()
         except BaseException as error:  # whatever it is, it belongs to whoever iterates
             self._put(error)
-        finally:
-            self._flush()
-            self._engine.meter.python += time.thread_time_ns()
+        self._engine.meter.python += time.thread_time_ns()
         with self._state:
             while self._ready and not self._closed:
                 self._state.wait()
