@@ -72,3 +72,18 @@ def test_show_draws_pictures_labels_boxes_points_and_masks() -> None:
     # What a notebook asks for where pyplot, which would tell it how to show figures, was never imported.
     with Image.open(io.BytesIO(figure._repr_png_())) as shown:
         assert (shown.format, shown.size) == ("PNG", (480, 260))
+
+
+def test_show_draws_what_the_coming_epoch_begins_with() -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'imagefeed[notebook]'")
+    pictures = np.arange(10, dtype=np.uint8).repeat(48).reshape(10, 4, 4, 3)
+    options = {"batch_size": 2, "steps_per_epoch": 3, "seed": 4}
+    loader = feed.Loader(feed.arrays(pictures, None), feed.Pipeline([feed.Rescale(1 / 255)]), **options)
+    loader.epoch = 3
+    shown = [int(axes.images[0].get_array()[0, 0, 0]) for axes in loader.show(count=5, columns=2).axes]
+    coming = [index for batch in loader.batches(3) for index in batch.indices.tolist()]
+    assert shown == coming[:5]
+    assert loader.epoch == 3
+    for wrong in ({"count": 0}, {"columns": 0}):
+        with pytest.raises(feed.SpecError, match=r"show\(\w+=\): got 0; expected an integer above 0"):
+            loader.show(**wrong)

@@ -185,7 +185,33 @@ def test_bad_pictures_are_counted_for_each_epoch_that_repeats(tmp_path) -> None:
     assert len(loader.bad) == 1
 
 
+@pytest.mark.parametrize("wrong", [-1, 1.5, True, None])
+def test_an_epoch_or_a_batch_that_is_no_number_of_one_is_refused(wrong) -> None:
+    loader = Loader(pictures(), RANDOM, batch_size=40)
+    with pytest.raises(SpecError, match=r"Loader\.epoch: got .*; expected an integer of at least 0"):
+        loader.epoch = wrong
+    for name in ("epoch", "start", "stop"):
+        if (name, wrong) != ("stop", None):
+            with pytest.raises(SpecError, match=rf"batches\({name}=\): got .*; expected an integer of at least 0"):
+                next(loader.batches(**{"epoch": 0} | {name: wrong}))
+    with pytest.raises(SpecError, match=r"replay\(epoch=\): got"):
+        loader.replay(wrong, 3)
+    loader.epoch = np.int64(2)
+    assert json.dumps(loader.state_dict())
+
+
 # ---------------------------------------------------------------- shards
+
+
+def test_shards_begin_where_the_loader_stands() -> None:
+    loader = Loader(pictures(), RANDOM, batch_size=40, seed=1)
+    loader.load_state_dict(loader.state_dict() | {"epoch": 2, "batch": 1})
+    shards = [loader.shard(rank, 2) for rank in range(2)]
+    joined = [np.concatenate([images for images, _ in parts]) for parts in zip(*shards, strict=True)]
+    expected = [images for images, _ in loader]
+    assert len(joined) == len(expected) == 2
+    for ours, whole in zip(joined, expected, strict=True):
+        np.testing.assert_array_equal(ours, whole)
 
 
 @pytest.mark.parametrize("world", range(1, 8))

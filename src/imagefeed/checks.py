@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -58,6 +59,17 @@ def check_size(where: str, value: Any) -> None:
     pair: Any = value
     if not is_tuple(pair) or len(pair) != 2 or not all(type(n) is int and n > 0 for n in pair):
         raise fail(where, value, "expected a tuple (height, width) of two positive integers")
+
+
+def check_count(where: str, value: Any) -> int:
+    """The integer that `value` is, one of NumPy's too. Raise SpecError unless it is one of at least 0."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        count = -1
+    if isinstance(value, bool) or count < 0:
+        raise fail(where, value, "expected an integer of at least 0")
+    return count
 
 
 def check_choice(where: str, value: Any, choices: Sequence[str]) -> None:

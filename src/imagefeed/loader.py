@@ -12,6 +12,7 @@ import numpy as np
 
 from imagefeed.bad import BadRecords, replaced
 from imagefeed.cache import Cache
+from imagefeed.checks import check_count
 from imagefeed.decode import MOST_PIXELS
 from imagefeed.engine import Engine
 from imagefeed.errors import DecodeError, SpecError
@@ -205,8 +206,13 @@ class Loader(Feeding):
             epoch: Any epoch; the loader's own counter stays where it is.
             start: The first batch.
             stop: The batch after the last one; None for all that follow.
+
+        Raises:
+            SpecError: One of them is no number of an epoch or a batch.
         """
-        yield from self._good(self._run(Span(epoch, start, stop)))
+        numbers = [check_count(f"batches({name}=)", n) for name, n in (("epoch", epoch), ("start", start))]
+        end = None if stop is None else check_count("batches(stop=)", stop)
+        yield from self._good(self._run(Span(*numbers, end)))
 
     def _good(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches of an epoch, in which bad pictures are dealt with as `on_error` says."""
@@ -290,7 +296,8 @@ class Loader(Feeding):
     # -------------------------------------------------------------------------------------------- its records
 
     def shard(self, rank: int, world: int) -> Loader:
-        """This loader's part of every batch, for one of several processes that train together.
+        """This loader's part of every batch, for one of several processes that train together. It begins where this
+        loader stands.
 
         Every record comes on exactly one shard in an epoch. All shards have equally many batches of equal size: where
         the last batch cannot be divided, its first records come again at the end of some shards (`Batch.padding` says
@@ -314,7 +321,7 @@ class Loader(Feeding):
             raise SpecError(f"shard(rank={rank}): expected 0 to {world - 1}")
         if self._order.world > 1:
             raise SpecError(f"shard: this is shard {self._order.rank} of {self._order.world}; divide the whole loader")
-        return _rebuild(self.source, self.pipeline, self._arguments(), (rank, world))
+        return _rebuild(self.source, self.pipeline, self._arguments(), (rank, world), self._coming())
 
     def replay(self, epoch: int, index: int, *, copy: int = 0) -> Any:
         """One training picture again, as an epoch gave it.
@@ -338,6 +345,7 @@ class Loader(Feeding):
             DecodeError: It cannot be read.
         """
         self._check_index(index)
+        epoch = check_count("replay(epoch=)", epoch)
         record = np.array([index], np.int64)
         keys = record + copy * len(self.source)
         portion = Portion(record, keys, number=self._batch_of(int(keys[0]), epoch), epoch=epoch)
@@ -362,7 +370,7 @@ class Loader(Feeding):
         self._check_index(index)
         engine = self._ready_engine()
         record = np.array([index], np.int64)
-        chosen = self.epoch if epoch is None else epoch
+        chosen = self.epoch if epoch is None else check_count("explain(epoch=)", epoch)
         portion = Portion(record, record, number=self._batch_of(index, chosen), epoch=chosen)
         group = engine.fetch([portion], threading.Event())
         engine.finish_fetch(group)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from imagefeed.checks import check_count
 from imagefeed.errors import SpecError
 from imagefeed.order import Order
 from imagefeed.pipeline import Pipeline
@@ -94,7 +95,7 @@ class Placed(ABC):
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        self._go_to(epoch, 0)
+        self._go_to(check_count("Loader.epoch", epoch), 0)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader stands: after the batch that it gave last. Plain values, under a kilobyte of JSON.

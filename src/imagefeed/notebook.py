@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.checks import fail
 from imagefeed.loader import Loader
 from imagefeed.overlays import Overlay, overlays
 from imagefeed.pipeline import Pipeline
@@ -67,26 +69,28 @@ def figure(loader: Loader, *, count: int, columns: int) -> Figure:
         count: How many pictures.
         columns: How many stand side by side.
     """
-    count = min(count, len(loader.source))
-    shown = Loader(
-        loader.source,
-        loader.pipeline.levels(),
-        batch_size=count,
-        shuffle=loader.options.shuffle,
-        seed=loader.seed,
-        sampling=loader.options.sampling,
-        prefetch=1,
-    )
-    batch = next(iter(shown.batches(loader.epoch)))
-    columns = min(columns, count)
-    rows = -(-count // columns)
+    for name, value in (("count", count), ("columns", columns)):
+        if type(value) is not int or value < 1:
+            raise fail(f"show({name}=)", value, "expected an integer above 0")
+    shown = list(itertools.islice(_drawn(loader), count))
+    columns = min(columns, len(shown))
+    rows = -(-len(shown) // columns)
     result = _empty_figure(figsize=(2.4 * columns, 2.6 * rows))
-    sizes = [(int(image.shape[0]), int(image.shape[1])) for image in batch.images]
-    drawn = overlays(loader.source.targets(batch.indices), batch.targets, sizes, loader.source.classes)
-    for k, (image, overlay) in enumerate(zip(batch.images, drawn, strict=True)):
+    for k, (image, overlay) in enumerate(shown):
         axes: Any = result.add_subplot(rows, columns, k + 1)
         _show(axes, image, overlay)
     return result
+
+
+def _drawn(loader: Loader) -> Iterator[tuple[NDArray[Any], Overlay]]:
+    """The pictures of a loader's coming epoch without their units, and what is drawn over each."""
+    names = ("batch_size", "shuffle", "seed", "steps_per_epoch", "sampling", "on_error", "max_bad", "max_pixels")
+    same: dict[str, Any] = {name: getattr(loader.options, name) for name in names}
+    source = loader.source
+    for batch in Loader(source, loader.pipeline.levels(), prefetch=1, **same).batches(loader.epoch):
+        sizes = [(int(image.shape[0]), int(image.shape[1])) for image in batch.images]
+        drawn = overlays(source.targets(batch.indices), batch.targets, sizes, source.classes)
+        yield from zip(batch.images, drawn, strict=True)
 
 
 def _empty_figure(figsize: tuple[float, float]) -> Figure:
