@@ -210,9 +210,9 @@ class Loader(Feeding):
         Raises:
             SpecError: One of them is no number of an epoch or a batch.
         """
-        numbers = [check_count(f"batches({name}=)", n) for name, n in (("epoch", epoch), ("start", start))]
+        first, number = check_count("batches(start=)", start), check_count("batches(epoch=)", epoch)
         end = None if stop is None else check_count("batches(stop=)", stop)
-        yield from self._good(self._run(Span(*numbers, end)))
+        yield from self._good(self._run(Span(number, first, end)))
 
     def _good(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches of an epoch, in which bad pictures are dealt with as `on_error` says."""
