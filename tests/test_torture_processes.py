@@ -65,6 +65,12 @@ def children(pid: int) -> list[int]:
     return [int(one) for one in found.split()]
 
 
+def test_what_cannot_be_sent_to_a_process_is_said_so() -> None:
+    source, pipeline = feed.arrays(np.zeros((2, 4, 4, 3), np.uint8)), Pipeline([feed.Apply(lambda image: image)])
+    with pytest.raises(feed.SpecError, match=r"the loader's process: cannot be sent .*lambda.*; define functions and"):
+        next(iter(Loader(source, pipeline, isolate=True)))
+
+
 def test_large_arrays_of_one_message_do_not_share_a_slot() -> None:
     ours, theirs = Pipe()
     released, let_go = Pipe(duplex=False)

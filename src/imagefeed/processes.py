@@ -7,14 +7,15 @@ import queue
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from typing import Any
 
 from imagefeed import _native
-from imagefeed.errors import WorkerError
+from imagefeed.errors import SpecError, WorkerError
 from imagefeed.ops import Host
 
 # Seconds that a process is given to end by itself.
@@ -30,6 +31,9 @@ class Worker:
         what: For messages: "the loader's process".
         serve: Run in the process with its end of the connection and `arguments`; must be found by its name.
         arguments: Pickled.
+
+    Raises:
+        SpecError: They cannot be.
     """
 
     def __init__(self, what: str, serve: Callable[..., None], *arguments: Any) -> None:
@@ -38,7 +42,8 @@ class Worker:
         self._what = what
         self._parent = os.getpid()
         self._process = context.Process(target=_begin, args=(serve, os.getpid(), theirs, arguments), name="imagefeed")
-        self._process.start()
+        with _sending(what):
+            self._process.start()
         theirs.close()
         # Whoever drops the last reference ends the process; and the interpreter's end, before multiprocessing waits for
         # it. (A daemon would be ended too, but could not have processes of its own.)
@@ -62,12 +67,17 @@ class Worker:
             raise self.ended() from error
 
     def send(self, message: Any) -> None:
-        """Send a message."""
+        """Send a message.
+
+        Raises:
+            SpecError: It cannot be pickled.
+        """
         if self._parent != os.getpid():
             raise RuntimeError(
                 f"{self._what} stayed behind in the process that forked: make the Loader in the child process"
             )
-        self.connection.send(message)
+        with _sending(self._what):
+            self.connection.send(message)
 
     def ended(self) -> WorkerError:
         """What happened to the process."""
@@ -83,6 +93,19 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         self._end()
+
+
+@contextmanager
+def _sending(what: str) -> Generator[None, None, None]:
+    """Say what to do about something that cannot be pickled; pickle itself has three kinds of errors for it."""
+    import pickle
+
+    try:
+        yield
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise SpecError(
+            f"{what}: cannot be sent what it works with ({error}); define functions and classes at the top of a module"
+        ) from error
 
 
 def _begin(serve: Callable[..., None], parent: int, connection: Connection, arguments: tuple[Any, ...]) -> None:
