@@ -10,7 +10,7 @@ namespace imagefeed {
 namespace {
 
 // Pictures whose products are summed in 32 bits, and whose bytes of a panel stay in a cache.
-constexpr std::size_t kTogether = 2048;
+constexpr std::size_t kTogether = 1024;
 static_assert(kTogether % 4 == 0 && kTogether * 255 * 128 < std::size_t{1} << 31, "sums of whole numbers fit");
 
 constexpr std::size_t kPanel = kProductColumns, kRows = kProductRows;
@@ -19,10 +19,10 @@ static_assert(kPanel % kRows == 0, "a panel is whole tiles of rows");
 // Up to kTogether pictures.
 class Block {
 public:
-    Block(const BytePictures& pictures, std::size_t first)
+    Block(const BytePictures& pictures, std::size_t first, Buffer& memory)
         : all_(pictures), first_(first), count_(std::min(kTogether, pictures.count - first)), quads_((count_ + 3) / 4),
           totals_((pictures.values + kPanel - 1) / kPanel * kPanel) {
-        columns_ = memory_.reserve<std::uint8_t>(checked_product(totals_.size() + kPanel, 4 * quads_));
+        columns_ = memory.reserve<std::uint8_t>(checked_product(totals_.size() + kPanel, 4 * quads_));
         rows_ = panel(totals_.size());
         for (std::size_t q = 0; q < quads_; ++q) arrange(q);
     }
@@ -81,16 +81,16 @@ private:
 
     const BytePictures& all_;
     const std::size_t first_, count_, quads_;
-    Buffer memory_;
-    std::uint8_t *columns_, *rows_;  // in it
+    std::uint8_t *columns_, *rows_;     // in the memory
     std::vector<std::int32_t> totals_;  // of every column
 };
 
 }  // namespace
 
 void add_byte_products(const BytePictures& pictures, double* out, std::size_t turn, std::size_t turns) {
+    Buffer memory;
     for (std::size_t first = 0; first < pictures.count; first += kTogether) {
-        Block block(pictures, first);
+        Block block(pictures, first, memory);
         for (std::size_t row = turn * kPanel; row < pictures.values; row += turns * kPanel) block.add_panel(row, out);
     }
 }

@@ -9,10 +9,13 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from imagefeed.compat.pages import zeros
 from imagefeed.memory import available_cores
 
 Floats: TypeAlias = NDArray[np.float64]
 
+# So many rows of a sum of products are made at once.
+_ROWS = 256
 # Random vectors, and how often they are multiplied by an inverse, to find the largest eigenvalue of that.
 _VECTORS = 8
 _TIMES = 8
@@ -33,11 +36,11 @@ class Band(NamedTuple):
 
     @classmethod
     def of(cls, matrix: Floats, width: int) -> Band:
-        """The lower triangle of a band as blocks, which are copies on the diagonal and views below."""
+        """The lower triangle of a band as blocks, which are copies."""
         starts = range(0, len(matrix), width)
         corners = (matrix[s : s + width, s : s + width] for s in starts)
         diagonal = [np.tril(corner) + np.tril(corner, -1).T for corner in corners]
-        return cls(diagonal, [matrix[s : s + width, s - width : s] for s in starts[1:]])
+        return cls(diagonal, [matrix[s : s + width, s - width : s].copy() for s in starts[1:]])
 
     def least(self, shift: float) -> float:
         """A lower bound of the smallest eigenvalue plus `shift`, at least a third of it; 0 < shift.
@@ -95,7 +98,7 @@ class Band(NamedTuple):
 
     def _empty(self, count: int) -> Floats:
         """Room for a block of every place of the band, `count` times: (count, b, d)."""
-        return np.zeros((count, len(self.diagonal[0]), self._size))
+        return zeros((count, len(self.diagonal[0]), self._size), np.float64)
 
     def _step(self, steps: Floats, k: int) -> Floats:
         """F of block k, (count, b, b)."""
@@ -152,8 +155,12 @@ class Band(NamedTuple):
         after = self._add_products(total, right, left, middle, last)
         assert before is not None
         here, there = self._columns(first, middle), self._columns(middle, last)
-        rows = right[:, :, there].reshape(-1, there.stop - there.start)
-        total[there, here] += rows.T @ left[:, :, here].reshape(-1, here.stop - here.start)
+        beside = left[:, :, here].reshape(-1, here.stop - here.start)
+        # By pieces: the product of all rows would be as large as a quarter of `total`.
+        for start in range(there.start, there.stop, _ROWS):
+            rows = slice(start, min(start + _ROWS, there.stop))
+            total[rows, here] += right[:, :, rows].reshape(len(beside), -1).T @ beside
+        del beside
         product = None if after is None else before @ after
         right[:, :, there] = before @ right[:, : before.shape[2], there]
         if after is not None:

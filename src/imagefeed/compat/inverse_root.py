@@ -12,12 +12,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from imagefeed.compat.band import Band, Floats
-from imagefeed.compat.reflections import BAND, Singles, mirror, norm, reduce, undo
+from imagefeed.compat.pages import zeros
+from imagefeed.compat.reflections import BAND, Reflections, Singles, mirror, norm, reduce, undo
 
 _ERROR = 1e-6  # of the partial fractions, relative
 _WIDER = 10.0  # on both sides
@@ -25,29 +26,48 @@ _WIDER = 10.0  # on both sides
 # smallest singular values that are told from zero: with d = 3072, 5e-6 of the largest.
 _ROOM = 32.0
 # Inverses that are added at once, for each value of a picture: more need more memory than that of a covariance.
-_SHARE = 1 / 256
+_SHARE = 1 / 512
 
 
-def inverse_root(matrix: Floats, epsilon: float) -> Singles:
-    """The inverse of A^(1/2) + epsilon, (d, d).
+class Reduced(NamedTuple):
+    """A symmetric matrix A, (d, d), without negative eigenvalues, as a band and the reflections that made it one.
 
-    Args:
-        matrix: A, (d, d), symmetric, of which the lower triangle is read; without negative eigenvalues; overwritten.
-            Eigenvalues that its rounding errors hide are taken for about as large as these.
-        epsilon: At least 0.
+    Attributes:
+        size: d.
+        most: No eigenvalue is larger.
+        band: What it became.
+        reflections: As `reduce` gives them: as many values as a triangle of the matrix, in single precision.
     """
-    most = norm(matrix) or 1.0
-    least = max(len(matrix), BAND) * np.finfo(np.float64).eps * most * _ROOM
-    reflections = reduce(matrix)
-    band = Band.of(matrix, BAND)
-    poles, weights = _fractions(max(least, band.least(least)), most, epsilon)
-    together = max(4, round(len(matrix) * _SHARE))
-    result = np.zeros(matrix.shape, np.float32)
-    for chosen in np.array_split(np.arange(len(poles)), math.ceil(len(poles) / together)):
-        band.add_inverses(result, poles[chosen], weights[chosen])
-    undo(result, reflections)
-    mirror(result)
-    return result
+
+    size: int
+    most: float
+    band: Band
+    reflections: list[Reflections]
+
+    @classmethod
+    def of(cls, matrix: Floats) -> Reduced:
+        """Of a matrix of which the lower triangle is read, and overwritten. It is not needed any more."""
+        most = norm(matrix) or 1.0
+        reflections = reduce(matrix)
+        return cls(len(matrix), most, Band.of(matrix, BAND), reflections)
+
+    def inverse_root(self, epsilon: float) -> Singles:
+        """The inverse of A^(1/2) + epsilon, (d, d); to be asked for once, since it uses up the reflections.
+
+        Eigenvalues that A's rounding errors hide are taken for about as large as these.
+
+        Args:
+            epsilon: At least 0.
+        """
+        least = max(self.size, BAND) * np.finfo(np.float64).eps * self.most * _ROOM
+        poles, weights = _fractions(max(least, self.band.least(least)), self.most, epsilon)
+        together = max(4, round(self.size * _SHARE))
+        result = zeros((self.size, self.size), np.float32, partly=True)
+        for chosen in np.array_split(np.arange(len(poles)), math.ceil(len(poles) / together)):
+            self.band.add_inverses(result, poles[chosen], weights[chosen])
+        undo(result, self.reflections)
+        mirror(result)
+        return result
 
 
 def _fractions(least: float, most: float, epsilon: float) -> tuple[Floats, Floats]:

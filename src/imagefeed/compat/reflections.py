@@ -7,20 +7,22 @@ throughout: a product of few rows is quicker than one of few columns.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imagefeed.compat.pages import zeros
 
 Floats: TypeAlias = NDArray[np.float64]
 Singles: TypeAlias = NDArray[np.float32]
 
 BAND = 64
 # So many bands of columns are made before the rest of the matrix is changed by all of them together.
-_TOGETHER = 4
+_TOGETHER = 2
 # So many rows are changed at once: what is undone together must begin at such a strip.
-_STRIP = 6 * BAND
+_STRIP = 3 * BAND
 # How far from orthonormal vectors are that another orthogonalization mends.
 _SKEW = 0.1
 
@@ -41,8 +43,10 @@ class Reflections(NamedTuple):
 
 def norm(matrix: Floats) -> float:
     """Frobenius's norm of a symmetric matrix, at least the largest eigenvalue, from its lower triangle."""
-    strips = [(matrix[s:e, :s], np.tril(matrix[s:e, s:e], -1)) for s, e in _strips(0, len(matrix))]
-    beside = sum(float(np.linalg.norm(part)) ** 2 for strip in strips for part in strip)
+    beside = 0.0
+    for s, e in _strips(0, len(matrix)):
+        for part in (matrix[s:e, :s], np.tril(matrix[s:e, s:e], -1)):
+            beside += float(np.einsum("ij,ij", part, part))  # which takes no copy
     return math.sqrt(2 * beside + float(np.linalg.norm(np.diagonal(matrix))) ** 2)
 
 
@@ -58,7 +62,7 @@ def reduce(matrix: Floats) -> list[Reflections]:
     for start in range(BAND, size, _TOGETHER * BAND):
         firsts = range(start, min(start + _TOGETHER * BAND, size), BAND)
         # What is still to be taken off: left^T @ right, from row and column `start - BAND` on.
-        left, right = np.empty((2, 2 * BAND * len(firsts), size - start + BAND))
+        left, right = zeros((2, 2 * BAND * len(firsts), size - start + BAND), np.float64)
         count = 0
         for first in firsts:
             before, after = slice(first - start, first - start + BAND), slice(first - start + BAND, None)
@@ -75,22 +79,23 @@ def reduce(matrix: Floats) -> list[Reflections]:
             count += 2 * len(t)
             done.append(Reflections(first, v.astype(np.float32), t.astype(np.float32)))
         after = slice(firsts[-1] - start + BAND, None)
-        _subtract(matrix, firsts[-1], left[:count, after], right[:count, after])
+        _subtract(matrix, firsts[-1], (left[:count, after],), (right[:count, after],))
     return done
 
 
 def undo(matrix: Singles, reflections: list[Reflections]) -> None:
-    """Q A Q^T for the product Q of all reflections and a symmetric A: its lower triangle, in place."""
+    """Q A Q^T for the product Q of all reflections and a symmetric A: its lower triangle, in place; uses them up."""
     size = len(matrix)
     _mirror_squares(matrix)
-    groups: dict[int, list[Reflections]] = {}
-    for one in reflections:
-        groups.setdefault(one.first // _STRIP, []).append(one)
-    for group in reversed(groups.values()):
+    while reflections:
+        strip, group = reflections[-1].first // _STRIP, list[Reflections]()
+        while reflections and reflections[-1].first // _STRIP == strip:
+            group.insert(0, reflections.pop())
         first, v, t = _combined(group)
-        x = _product(matrix, first, t @ v)
-        w = x - (0.5 * (x @ v.T) @ t.T) @ v
-        _subtract(matrix, first, np.vstack((v, w)), np.vstack((w, v)))
+        group.clear()
+        w = _product(matrix, first, t @ v)
+        w -= (0.5 * (w @ v.T) @ t.T) @ v
+        _subtract(matrix, first, (v, w), (w, v))
         vt, beside = t.T @ v, v @ matrix[first:, :first]
         for s, e in _strips(first, size):
             matrix[s:e, :first] -= vt[:, s - first : e - first].T @ beside
@@ -194,10 +199,11 @@ def _product(matrix: NDArray[Any], first: int, rows: NDArray[Any]) -> NDArray[An
     return result
 
 
-def _subtract(matrix: NDArray[Any], first: int, left: NDArray[Any], right: NDArray[Any]) -> None:
-    """Take left^T @ right, symmetric, off the matrix from row and column `first` on."""
-    room = np.empty(_STRIP * (len(matrix) - first), matrix.dtype)
+def _subtract(matrix: NDArray[Any], first: int, left: Sequence[NDArray[Any]], right: Sequence[NDArray[Any]]) -> None:
+    """Take the sum of all left^T @ right, symmetric, off the matrix from row and column `first` on."""
+    room = zeros((_STRIP * (len(matrix) - first),), matrix.dtype)
     for s, e in _strips(first, len(matrix)):
         product = room[: (e - s) * (e - first)].reshape(e - s, e - first)
-        np.matmul(left[:, s - first : e - first].T, right[:, : e - first], out=product)
-        matrix[s:e, first:e] -= product
+        for one, other in zip(left, right, strict=True):
+            np.matmul(one[:, s - first : e - first].T, other[:, : e - first], out=product)
+            matrix[s:e, first:e] -= product

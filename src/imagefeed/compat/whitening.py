@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imagefeed import _native
-from imagefeed.compat.inverse_root import inverse_root
+from imagefeed.compat.inverse_root import Reduced
+from imagefeed.compat.pages import zeros
 from imagefeed.memory import available_cores
 
 _STRIP = 512
@@ -34,7 +35,7 @@ class Covariance:
         self._count = count
         self._few = count < values
         self._rows: list[NDArray[np.float64]] = []
-        self._sum = None if self._few else np.zeros((values, values))
+        self._sum = None if self._few else zeros((values, values), np.float64, partly=True)
 
     def add(self, rows: NDArray[Any]) -> None:
         """Add pictures, (n, values), centered."""
@@ -73,8 +74,8 @@ class Covariance:
             epsilon: What is added to singular values before they are divided by.
         """
         if self._sum is not None:
-            matrix, self._sum = self._sum, None  # overwritten
-            result = inverse_root(matrix, epsilon)
+            reduced, self._sum = Reduced.of(self._sum), None  # its memory is needed for what comes
+            result = reduced.inverse_root(epsilon)
             result *= np.float32(np.sqrt(self._count))
             return result
         rows = np.concatenate(self._rows)
