@@ -1,5 +1,7 @@
 """What goes with a picture: boxes, points, masks and labels, through real pipelines."""
 
+import pickle
+
 import numpy as np
 import pytest
 from PIL import Image as Pillow
@@ -289,3 +291,16 @@ def test_a_replay_has_the_targets_of_one_record() -> None:
     assert target["age"] == 4
     assert target["boxes"]["labels"].tolist() == [0, 2]
     assert target["boxes"]["count"] == 2
+
+
+def test_targets_travel_to_other_processes() -> None:
+    boxes = feed.Boxes([[[1, 2, 3, 4]]], labels=[[5]], attributes={"crowd": [[1]]})
+    points, mask = feed.Keypoints([[[1, 2, 2]]]), feed.Mask(np.ones((1, 4, 4), np.uint8))
+    labels = {"label": feed.Label([0]), "multi": feed.MultiLabel([[0, 1]]), "value": feed.Value([0.5])}
+    targets = {"boxes": boxes, "points": points, "mask": mask, **labels}
+    source = feed.arrays(np.zeros((1, 4, 4, 3), np.uint8), targets)
+    come = pickle.loads(pickle.dumps(source)).targets(np.array([0]))
+    assert come.keys() == targets.keys()
+    assert come["boxes"].batch()["crowd"].tolist() == [[1]]
+    assert come["boxes"].batch()["boxes"].tolist() == [[[1, 2, 3, 4]]]
+    assert come["points"].values.tolist() == points.values.tolist()

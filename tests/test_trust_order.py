@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import imagefeed as feed
-from imagefeed import Loader, Pipeline, SourceError, SpecError
+from imagefeed import Loader, Pipeline, SourceError, SpecError, run
 from imagefeed.grouping import grouped
 from imagefeed.order import Order, Span
 from imagefeed.run import Run
@@ -198,6 +198,19 @@ def test_an_epoch_or_a_batch_that_is_no_number_of_one_is_refused(wrong) -> None:
         loader.replay(wrong, 3)
     loader.epoch = np.int64(2)
     assert json.dumps(loader.state_dict())
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+def test_nothing_goes_on_behind_an_error(tmp_path, repeat) -> None:
+    for k in range(40):
+        Image.new("RGB", (9, 9), (k, 0, 0)).save(tmp_path / f"{k:02}.png")
+    (tmp_path / "03.png").write_bytes(b"no picture")
+    source = feed.folder(tmp_path, labels=None)
+    loader = Loader(source, Pipeline([feed.Resize((4, 4))]), batch_size=2, shuffle=False, repeat=repeat)
+    with pytest.raises(feed.DecodeError) as raised:
+        list(loader)
+    assert not list(run._open_runs)
+    assert raised.value.path.endswith("03.png")
 
 
 # ---------------------------------------------------------------- shards

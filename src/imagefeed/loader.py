@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -212,7 +213,8 @@ class Loader(Feeding):
         """
         first, number = check_count("batches(start=)", start), check_count("batches(epoch=)", epoch)
         end = None if stop is None else check_count("batches(stop=)", stop)
-        yield from self._good(self._run(Span(number, first, end)))
+        with closing(self._run(Span(number, first, end))) as made:  # at once: an error holds on to what was under way
+            yield from self._good(made)
 
     def _good(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches of an epoch, in which bad pictures are dealt with as `on_error` says."""
@@ -400,10 +402,10 @@ class Loader(Feeding):
         self._place = (epoch + 1, 0)
 
     def _endless(self, epoch: int, start: int) -> Iterator[Any]:
-        made = self._run(Span(epoch, start, endless=True))  # the next epoch is begun while one ends
-        for number, batches in itertools.groupby(made, lambda batch: batch.portion.epoch):
-            self._next_epoch = number + 1
-            yield from self._epoch(number, start if number == epoch else 0, batches)
+        with closing(self._run(Span(epoch, start, endless=True))) as made:  # the next epoch is begun while one ends
+            for number, batches in itertools.groupby(made, lambda batch: batch.portion.epoch):
+                self._next_epoch = number + 1
+                yield from self._epoch(number, start if number == epoch else 0, batches)
 
     def _single(self, number: int) -> Any:
         return self._given(next(iter(self.batches(self.epoch, start=number))))
@@ -448,7 +450,7 @@ class Loader(Feeding):
                 )
             return self._engine
 
-    def _run(self, part: Span | Portion) -> Iterator[Batch]:
+    def _run(self, part: Span | Portion) -> Generator[Batch, None, None]:
         """Some batches; or one batch, of a portion."""
         if self.options.isolate:
             from imagefeed.isolated import Isolated  # multiprocessing: not before it is needed

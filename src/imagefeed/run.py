@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from imagefeed.engine import Engine
@@ -41,7 +41,7 @@ class Run:
         _open_runs.add(self)
         self._thread.start()
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Generator[Batch, None, None]:
         meter = self._engine.meter
         last = time.perf_counter_ns()
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Literal, Self, TypeAlias, get_args
 
 import numpy as np
@@ -88,7 +87,7 @@ class Boxes(Target):
             ("values", values),
             ("counts", counts),
             ("labels", labels),
-            ("attributes", MappingProxyType(extra)),
+            ("attributes", extra),
         ):
             object.__setattr__(self, name, value)
 
