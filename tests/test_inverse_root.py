@@ -1,5 +1,7 @@
 """The inverse root of a matrix without eigenvectors, against NumPy's eigenvectors; and what memory it takes."""
 
+import errno
+import mmap
 import subprocess
 import sys
 from pathlib import Path
@@ -79,3 +81,12 @@ def test_pages_are_zeros_that_may_be_written_to(partly) -> None:
     made[1] = 2.0
     assert made.sum() == 7000.0
     assert zeros((0, 4), np.float64).shape == (0, 4)
+
+
+def test_pages_are_made_where_the_kernel_has_no_huge_ones(monkeypatch) -> None:
+    class Plain(mmap.mmap):
+        def madvise(self, *_) -> None:
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr(mmap, "mmap", Plain)
+    assert not zeros((3, 5), np.float32, partly=True).any()
