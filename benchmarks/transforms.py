@@ -27,6 +27,7 @@ from transform_pairs import PAIRS, Pair
 
 SIZES = (224, 512)
 COUNT = {224: 512, 512: 128}
+CHAINS = ("five color ops", "two color ops", "Brightness", "Saturation")
 BATCHES = 8  # of 64: an epoch's beginning and end must not weigh much
 
 
@@ -108,20 +109,37 @@ def ratios(rows: dict[str, dict[str, dict[str, float]]], other: str) -> list[flo
     return [us[other] / us["imagefeed"] for row in rows.values() for us in row.values() if other in us]
 
 
-def chains(rows: dict[str, dict[str, dict[str, float]]]) -> list[str]:
-    """What a chain of color ops costs beside fewer of them."""
-    names = ("five color ops", "two color ops", "Brightness", "Saturation")
-    if not set(names) <= set(rows):
-        return []
-    lines = ["", "The time of a chain of five color ops, as a share of that of Brightness and Saturation:", ""]
+def measure_chains(rounds: int) -> dict[str, dict[str, float]]:
+    """Microseconds a picture of a chain of color ops and of fewer of them, which take turns."""
+    found: dict[str, dict[str, float]] = {}
     for size in SIZES:
-        five, two, *alone = (rows[name][str(size)]["imagefeed"] for name in names)
+        pictures = photographs(size)
+        timed = {pair.name: ours(pair.ours(), pictures) for pair in PAIRS if pair.name in CHAINS}
+        times: dict[str, list[float]] = {name: [] for name in timed}
+        for _ in range(rounds + 1):
+            for name, run in timed.items():
+                times[name].append(run())
+        found[str(size)] = {name: round(statistics.median(values[1:]) * 1e6, 1) for name, values in times.items()}
+    return found
+
+
+def chains(found: dict[str, dict[str, float]]) -> list[str]:
+    """What a chain of color ops costs beside fewer of them."""
+    lines = [
+        "",
+        "The time of a chain of five color ops, as a share of that of Brightness and Saturation (they take turns):",
+        "",
+    ]
+    for size, us in found.items():
+        five, two, *alone = (us[name] for name in CHAINS)
         apart, chained = five / sum(alone), five / two
         lines.append(f"- at {size}: {apart:.2f} of the two one by one, {chained:.2f} of a chain of both.")
     return lines
 
 
-def table(rows: dict[str, dict[str, dict[str, float]]], about: dict[str, str]) -> str:
+def table(
+    rows: dict[str, dict[str, dict[str, float]]], chained: dict[str, dict[str, float]], about: dict[str, str]
+) -> str:
     """The results as Markdown."""
     heads = [f"{name}, {size}" for size in SIZES for name in ("ours", "Albumentations", "Pillow")]
     lines = [
@@ -156,7 +174,7 @@ def table(rows: dict[str, dict[str, dict[str, float]]], about: dict[str, str]) -
             lines.append(
                 f"Beside {label}: at least as fast in {faster} of {len(found)}; in the median {middle:.2f} times."
             )
-    lines += chains(rows)
+    lines += chains(chained)
     return "\n".join(lines) + "\n"
 
 
@@ -176,13 +194,18 @@ def main() -> None:
     cv2.setNumThreads(0)
     rows: dict[str, dict[str, dict[str, float]]] = {pair.name: {} for pair in PAIRS}
     file = arguments.out / "transforms.json"
+    chained: dict[str, dict[str, float]] = {}
     if arguments.only and file.exists():
-        rows |= json.loads(file.read_text())["rows"]
+        before = json.loads(file.read_text())
+        rows |= before["rows"]
+        chained = before.get("chains", {})
     for pair in PAIRS:
         if arguments.only and pair.name not in arguments.only:
             continue
         rows[pair.name] = measure(pair, arguments.rounds)
         print(pair.name, rows[pair.name], flush=True)
+    if not arguments.only or set(CHAINS) & set(arguments.only):
+        chained = measure_chains(arguments.rounds)
     about = {
         "imagefeed": feed.__version__,
         "Albumentations": albumentations.__version__,
@@ -191,10 +214,10 @@ def main() -> None:
         "instructions": feed._native.simd(),
     }
     rows = {name: row for name, row in rows.items() if row}
-    text = table(rows, about)
+    text = table(rows, chained, about)
     print(text)
     arguments.out.mkdir(exist_ok=True)
-    file.write_text(json.dumps({"about": about, "rows": rows}, indent=1) + "\n")
+    file.write_text(json.dumps({"about": about, "rows": rows, "chains": chained}, indent=1) + "\n")
     (arguments.out / "transforms.md").write_text(text)
 
 

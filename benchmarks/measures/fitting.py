@@ -29,7 +29,7 @@ def fit(load: Load, task: Task, request: Result) -> Result:
     Path("/proc/self/clear_refs").write_text("5")  # forgets the most that was resident
     before, begin = _most_resident(), time.perf_counter()
     found = work(task, images)
-    seconds = time.perf_counter() - begin
+    seconds, grown = time.perf_counter() - begin, _most_resident() - before
     flat = np.asarray(found, np.float64).ravel()
     sample = flat[:: max(1, len(flat) // 256)]
-    return {"fit": seconds, "grown": _most_resident() - before, "found": sample.tolist()}
+    return {"fit": seconds, "grown": grown, "found": sample.tolist()}
