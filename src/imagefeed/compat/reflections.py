@@ -23,6 +23,8 @@ BAND = 64
 _TOGETHER = 2
 # So many rows are changed at once: what is undone together must begin at such a strip.
 _STRIP = 3 * BAND
+# What begins within so many rows is undone together: whole strips of them, which take more memory and less time.
+_UNDONE = 2 * _STRIP
 # How far from orthonormal vectors are that another orthogonalization mends.
 _SKEW = 0.1
 
@@ -88,8 +90,8 @@ def undo(matrix: Singles, reflections: list[Reflections]) -> None:
     size = len(matrix)
     _mirror_squares(matrix)
     while reflections:
-        strip, group = reflections[-1].first // _STRIP, list[Reflections]()
-        while reflections and reflections[-1].first // _STRIP == strip:
+        strip, group = reflections[-1].first // _UNDONE, list[Reflections]()
+        while reflections and reflections[-1].first // _UNDONE == strip:
             group.insert(0, reflections.pop())
         first, v, t = _combined(group)
         group.clear()
