@@ -91,17 +91,18 @@ def systems(pair: Pair, pictures: np.ndarray) -> dict[str, Callable[[], float]]:
     return result
 
 
+def in_turns(timed: dict[str, Callable[[], float]], rounds: int) -> dict[str, float]:
+    """Microseconds a picture: of each the median of its rounds, without the first."""
+    times: dict[str, list[float]] = {name: [] for name in timed}
+    for _ in range(rounds + 1):
+        for name, run in timed.items():
+            times[name].append(run())
+    return {name: round(statistics.median(values[1:]) * 1e6, 1) for name, values in times.items()}
+
+
 def measure(pair: Pair, rounds: int) -> dict[str, dict[str, float]]:
     """Microseconds a picture by size and system."""
-    row: dict[str, dict[str, float]] = {}
-    for size in SIZES:
-        timed = systems(pair, photographs(size))
-        times: dict[str, list[float]] = {name: [] for name in timed}
-        for _ in range(rounds + 1):
-            for name, run in timed.items():
-                times[name].append(run())
-        row[str(size)] = {name: round(statistics.median(values[1:]) * 1e6, 1) for name, values in times.items()}
-    return row
+    return {str(size): in_turns(systems(pair, photographs(size)), rounds) for size in SIZES}
 
 
 def ratios(rows: dict[str, dict[str, dict[str, float]]], other: str) -> list[float]:
@@ -115,11 +116,7 @@ def measure_chains(rounds: int) -> dict[str, dict[str, float]]:
     for size in SIZES:
         pictures = photographs(size)
         timed = {pair.name: ours(pair.ours(), pictures) for pair in PAIRS if pair.name in CHAINS}
-        times: dict[str, list[float]] = {name: [] for name in timed}
-        for _ in range(rounds + 1):
-            for name, run in timed.items():
-                times[name].append(run())
-        found[str(size)] = {name: round(statistics.median(values[1:]) * 1e6, 1) for name, values in times.items()}
+        found[str(size)] = in_turns(timed, rounds)
     return found
 
 

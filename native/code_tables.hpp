@@ -17,12 +17,13 @@ struct CodeTable {
 
 class CodeTables {
 public:
-    // What libjpeg read under a number; null where the file states none, or one that no encoder makes.
-    const CodeTable* find(const JHUFF_TBL* stated, int number, bool dc);
-    // The tables of a component's blocks; false where one is missing.
+    // The tables of a component's blocks; false where the file states none, or one that no encoder makes.
     bool find(const jpeg_decompress_struct& info, const jpeg_component_info& component, Scan::Block& block);
 
 private:
+    // What libjpeg read under a number; null where there is nothing of use.
+    const CodeTable* find(const JHUFF_TBL* stated, int number, bool dc);
+
     CodeTable dc_[NUM_HUFF_TBLS], ac_[NUM_HUFF_TBLS];
 };
 

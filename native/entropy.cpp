@@ -1,9 +1,5 @@
 #include "entropy.hpp"
 
-#include <algorithm>
-#include <cstring>
-
-#include "kernels.hpp"
 #include "takeover.hpp"
 
 namespace imagefeed {
